@@ -1,0 +1,38 @@
+# leadlog: every task of the repository. `make demo` and `make test` are all a newcomer needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: env demo test check bench bench-large soak lock clean
+env: $(VENV)/.ready  ## the environment, from the lock file
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "leadlog needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV) || (echo "cannot create $(VENV): on Debian or Ubuntu run: apt install python3-venv" >&2; exit 1)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: env  ## a simulated company, then API and reports at a printed address
+	$(BIN)/leadlog demo
+
+test: env  ## the whole suite with its own PostgreSQL
+	$(BIN)/python -m pytest
+
+check: env  ## format, lint, strict types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: env  ## the figures of bench/README.md, each against its baseline
+	$(BIN)/python -m bench
+
+soak: env  ## the reliability suites at their large sizes
+	LEADLOG_TEST_SIZE=soak $(BIN)/python -m pytest tests/crash tests/conformance --timeout 0
+
+lock:  ## requirements.lock from pyproject.toml (needs uv)
+	uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --extra dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,42 @@
+"""The `leadlog` program: one file per group of commands, one place for its errors.
+
+Exit codes: 0 done, 1 refused or failed with a one-line reason on stderr, 2 usage. Results go to
+stdout, progress to stderr only.
+"""
+
+import importlib
+import sys
+
+import psycopg
+import typer
+
+from aggregates.refusal import Refusal
+from commands.ports import Unavailable
+
+app = typer.Typer(
+    name="leadlog",
+    help="Event-sourced backend for sales leads: log, reports, audit.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+GROUPS = ("serve", "imports", "report", "projections", "audit", "access", "demo")
+
+
+class Failed(Exception):
+    """A command that cannot go on; its text is the one line the user reads."""
+
+
+def main() -> None:
+    """Run one command; what is expected to go wrong ends in one line and exit code 1."""
+    for group in GROUPS:
+        importlib.import_module(f"adapters.cli.{group}")
+    try:
+        app()
+    except (Failed, Refusal, Unavailable) as error:
+        sys.exit(f"leadlog: {error}")
+    except psycopg.Error as error:
+        sys.exit(f"leadlog: the database said: {str(error).splitlines()[0]}")
+    except KeyboardInterrupt:
+        sys.exit(130)

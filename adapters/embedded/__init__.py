@@ -1,0 +1,5 @@
+"""A PostgreSQL of our own: leadlog's default database, started and shared without administration."""
+
+from adapters.embedded.cluster import Cluster
+
+__all__ = ["Cluster"]

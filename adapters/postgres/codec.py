@@ -1,0 +1,110 @@
+"""Events as bytes and back: plain JSON, one object per event.
+
+The event's own fields stand at the top level, the envelope under `meta`; values that are None or
+empty are left out. `class_version` stands there when it is above 1, as eventsourcing's mapper
+writes it. Reading is tolerant: fields and topics of a newer program do no harm.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import Mapper, StoredEvent
+from eventsourcing.utils import register_topic
+
+from aggregates.directory.events import EVENTS as DIRECTORY_EVENTS
+from aggregates.event import Event, Meta
+from aggregates.lead.events import EVENTS as LEAD_EVENTS
+
+EVENT_TYPES: Mapping[str, type[Event]] = {t.topic: t for t in (*LEAD_EVENTS, *DIRECTORY_EVENTS)}
+
+for _topic, _type in EVENT_TYPES.items():
+    register_topic(_topic, _type)
+
+
+class _Envelope(msgspec.Struct):
+    meta: Meta = Meta(actor="unknown", command_id=UUID(int=0))
+    class_version: int = 1
+
+
+_encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+_envelope = msgspec.json.Decoder(_Envelope).decode
+_decoders = {topic: msgspec.json.Decoder(t).decode for topic, t in EVENT_TYPES.items()}
+_unknown = msgspec.json.Decoder(Event).decode
+
+
+def encode_meta(meta: Meta) -> msgspec.Raw:
+    """The envelope's bytes, to be shared by all events of a command."""
+    pairs = ((k, getattr(meta, k)) for k in Meta.__dataclass_fields__)
+    return msgspec.Raw(_encode({k: v for k, v in pairs if v is not None}))
+
+
+def encode(event: Event, meta: msgspec.Raw) -> bytes:
+    """The bytes of an event. Field order is the class's, so equal events have equal bytes."""
+    state: dict[str, Any] = {k: v for k, v in vars(event).items() if v is not None and v != {}}
+    if event.class_version > 1:
+        state["class_version"] = event.class_version
+    state["meta"] = meta
+    return _encode(state)
+
+
+def decode(topic: str, state: bytes) -> tuple[Event, Meta]:
+    """The event and its envelope; an unknown topic gives a bare `Event`."""
+    envelope = _envelope(state)
+    cls = EVENT_TYPES.get(topic)
+    if cls is None:
+        return _unknown(state), envelope.meta
+    if envelope.class_version < cls.class_version:
+        return upcast(cls, msgspec.json.decode(state), envelope.class_version), envelope.meta
+    return _decoders[topic](state), envelope.meta
+
+
+def decode_event(topic: str, state: bytes) -> Event:
+    """The event alone, for readers that do not ask who caused it."""
+    cls = EVENT_TYPES.get(topic)
+    if cls is None:
+        return _unknown(state)
+    if cls.class_version > 1:
+        return decode(topic, state)[0]
+    return _decoders[topic](state)
+
+
+def upcast(cls: type[Event], state: dict[str, Any], version: int) -> Event:
+    """An old event in today's shape, by the class's `upcast_vN_vN+1` steps."""
+    for step in range(version, cls.class_version):
+        getattr(cls, f"upcast_v{step}_v{step + 1}")(state)
+    return msgspec.convert(state, cls)
+
+
+def occurred_at(event: Event) -> datetime | None:
+    """When the event happened, UTC."""
+    return event.occurred_at
+
+
+class LeadlogMapper(Mapper[UUID]):
+    """The codec in the shape of eventsourcing, for Applications with MAPPER_TOPIC set to it."""
+
+    def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
+        """Bytes of an event whose stream, version and `meta` are set on it."""
+        state = dict(vars(domain_event))
+        stream, version = state.pop("originator_id"), state.pop("originator_version")
+        meta = state.pop("meta", None)
+        event = type(domain_event)(**state)
+        assert isinstance(event, Event)
+        raw = encode_meta(meta if isinstance(meta, Meta) else Meta("eventsourcing", UUID(int=0)))
+        return StoredEvent(stream, version, event.topic, encode(event, raw))
+
+    def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
+        """The typed event, with its stream, version and `meta` set on it."""
+        event, meta = decode(stored_event.topic, stored_event.state)
+        names: Iterable[tuple[str, Any]] = (
+            ("originator_id", stored_event.originator_id),
+            ("originator_version", stored_event.originator_version),
+            ("meta", meta),
+        )
+        for name, value in names:
+            object.__setattr__(event, name, value)
+        return event

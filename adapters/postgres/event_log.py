@@ -1,0 +1,152 @@
+"""The event log on PostgreSQL: group commits, coalesced loads, the ledger.
+
+All appends that wait in this process become one transaction in one round trip; all loads that
+wait become one query, on a connection of their own so that they never queue behind a commit.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from adapters.postgres.batcher import Batcher
+from adapters.postgres.codec import decode_event, encode, encode_meta
+from adapters.postgres.session import Session
+from aggregates.event import Event
+from commands.ports import Appended, NewEvents, Noted, Outcome
+
+# One row per command: its outcome, the position of its last event, when it was recorded.
+APPEND = (
+    "SELECT command, outcome, position, stamp"
+    " FROM log.append(%b::uuid[], %b::bytea[], %b::int[], %b::uuid[], %b::bigint[], %b::text[],"
+    " %b::bytea[], %b::timestamptz)"
+)
+LOAD = (
+    "SELECT originator_id, topic, state FROM log.leadlog_events"
+    " WHERE originator_id = ANY (%b) ORDER BY originator_id, originator_version"
+)
+FIND = (
+    "SELECT l.fingerprint, l.position, e.originator_id, e.originator_version, e.recorded_at"
+    " FROM log.ledger l JOIN log.leadlog_events e ON e.notification_id = l.position"
+    " WHERE l.command_id = %b"
+)
+TAKE_CODES = "SELECT log.take_codes(%b::text, %b::date, %b::int)"
+
+MAX_COMMANDS_PER_COMMIT = 64
+MAX_STREAMS_PER_LOAD = 256
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAppend:
+    """An append as bytes: per event (stream, version, topic, state)."""
+
+    command_id: UUID
+    fingerprint: bytes
+    events: Sequence[tuple[UUID, int, str, bytes]]
+
+    def keys(self) -> Iterator[UUID]:
+        """What must not meet itself in one commit: the command and every stream."""
+        yield self.command_id
+        yield from {stream for stream, *_ in self.events}
+
+
+class GroupCommitter:
+    """Appends that wait together become one transaction; positions follow commit order."""
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        max_batch: int = MAX_COMMANDS_PER_COMMIT,
+        simulated_now: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._session = session
+        self._simulated_now = simulated_now
+        self.append: Batcher[StoredAppend, Appended] = Batcher(
+            self._commit, max_batch=max_batch, keys=StoredAppend.keys
+        )
+
+    async def _commit(self, batch: Sequence[StoredAppend]) -> list[Appended | Exception]:
+        placed = [(i, *event) for i, item in enumerate(batch, 1) for event in item.events]
+        owners, streams, versions, topics, states = zip(*placed, strict=True)
+        now = self._simulated_now() if self._simulated_now else None
+        rows = await self._session.rows(
+            APPEND,
+            (
+                [item.command_id for item in batch],
+                [item.fingerprint for item in batch],
+                *map(list, (owners, streams, versions, topics, states)),
+                now,
+            ),
+        )
+        outcomes = {nr: Appended(Outcome(kind), pos, at) for nr, kind, pos, at in rows}
+        return [outcomes[nr] for nr in range(1, len(batch) + 1)]
+
+
+class PostgresEventLog:
+    """The `EventLog` and `Codes` ports over three connections."""
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        role: str = "leadlog_writer",
+        simulated_now: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._writes, self._reads, self._numbers = (Session(dsn, role) for _ in range(3))
+        self._committer = GroupCommitter(self._writes, simulated_now=simulated_now)
+        self._load: Batcher[UUID, Sequence[Event]] = Batcher(
+            self._load_many, max_batch=MAX_STREAMS_PER_LOAD
+        )
+        self._take: Batcher[tuple[str, date], int] = Batcher(self._take_many, max_batch=1000)
+
+    async def append(self, new: NewEvents) -> Appended:
+        """Append all or nothing; see the port."""
+        meta = encode_meta(new.meta)
+        events = [
+            (new.stream, new.after + n, event.topic, encode(event, meta))
+            for n, event in enumerate(new.events, 1)
+        ]
+        return await self._committer.append(
+            StoredAppend(new.meta.command_id, new.fingerprint, events)
+        )
+
+    async def load(self, stream: UUID) -> Sequence[Event]:
+        """All events of a stream, in order."""
+        return await self._load(stream)
+
+    async def find(self, command_id: UUID) -> Noted | None:
+        """What the ledger knows of a command id."""
+        rows = await self._numbers.rows(FIND, (command_id,))
+        return Noted(bytes(rows[0][0]), *rows[0][1:]) if rows else None
+
+    async def take(self, prefix: str, day: date) -> int:
+        """The next number of a code."""
+        return await self._take((prefix, day))
+
+    async def close(self) -> None:
+        """Finish what is under way, then close the connections."""
+        for batcher in (self._committer.append, self._load, self._take):
+            await batcher.drain()
+        for session in (self._writes, self._reads, self._numbers):
+            await session.close()
+
+    async def _load_many(self, streams: Sequence[UUID]) -> list[Sequence[Event] | Exception]:
+        rows = await self._reads.rows(LOAD, (list(set(streams)),))
+        found: defaultdict[UUID, list[Event]] = defaultdict(list)
+        for stream, topic, state in rows:
+            found[stream].append(decode_event(topic, state))
+        return [found[stream] for stream in streams]
+
+    async def _take_many(self, wanted: Sequence[tuple[str, date]]) -> list[int | Exception]:
+        """One statement per prefix and day; the numbers go out in order of arrival."""
+        amounts: dict[tuple[str, date], int] = defaultdict(int)
+        for key in wanted:
+            amounts[key] += 1
+        following: dict[tuple[str, date], Any] = {}
+        for (prefix, day), amount in amounts.items():
+            rows = await self._numbers.rows(TAKE_CODES, (prefix, day, amount))
+            following[prefix, day] = iter(range(rows[0][0], rows[0][0] + amount))
+        return [next(following[key]) for key in wanted]

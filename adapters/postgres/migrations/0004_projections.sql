@@ -1,0 +1,38 @@
+-- Book-keeping of the read models. Each build of a projection owns a schema with its tables.
+CREATE SCHEMA projection;
+
+CREATE TABLE projection.builds (
+  name       text        NOT NULL,
+  generation int         NOT NULL,
+  version    int         NOT NULL,
+  state      text        NOT NULL CHECK (state IN ('live', 'building', 'old')),
+  position   bigint      NOT NULL DEFAULT 0,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (name, generation)
+);
+CREATE UNIQUE INDEX builds_one_live ON projection.builds (name) WHERE state = 'live';
+COMMENT ON TABLE projection.builds IS 'Every build of a projection; its tables lie in schema p_<name>_<generation>.';
+
+-- Events that a build could not fold, and the later ones of the same stream, in order.
+CREATE TABLE projection.parked (
+  name       text   NOT NULL,
+  generation int    NOT NULL,
+  stream     uuid   NOT NULL,
+  position   bigint NOT NULL,
+  error      text,
+  parked_at  timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (name, generation, position),
+  FOREIGN KEY (name, generation) REFERENCES projection.builds ON DELETE CASCADE
+);
+CREATE INDEX parked_stream ON projection.parked (name, generation, stream);
+
+-- What analysts read. The service itself reads the live builds' schemas.
+CREATE SCHEMA report;
+COMMENT ON SCHEMA report IS 'Documented views for analysts and BI tools: masked, no free text.';
+
+GRANT USAGE ON SCHEMA projection TO leadlog_projector, leadlog_writer, leadlog_analyst;
+GRANT USAGE, CREATE ON SCHEMA report TO leadlog_projector;
+GRANT SELECT, INSERT, UPDATE, DELETE ON projection.builds, projection.parked TO leadlog_projector;
+GRANT SELECT ON projection.builds TO leadlog_writer, leadlog_analyst;
+GRANT USAGE ON SCHEMA report TO leadlog_analyst;
+DO $$ BEGIN EXECUTE format('GRANT CREATE, TEMPORARY ON DATABASE %I TO leadlog_projector', current_database()); END $$;

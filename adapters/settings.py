@@ -1,0 +1,91 @@
+"""The settings of every leadlog process: environment variables `LEADLOG_*`, checked once at start.
+
+A variable that is empty counts as unset and a name nobody knows is ignored; a value that makes no
+sense stops the program with one line that names the variable.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "LEADLOG_"
+
+
+class StartupError(Exception):
+    """leadlog cannot start as things are. The message is one line and says what to do."""
+
+
+def default_data_dir() -> Path:
+    """The system's directory for root, the user's own (XDG) for everybody else."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/leadlog")
+    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(home) / "leadlog"
+
+
+class Settings(BaseSettings):
+    """Immutable; arguments win over the environment. Use `load` where a person reads the error."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+    )
+
+    database: str | None = Field(None, repr=False)
+    """DSN of a PostgreSQL >= 15 (it may hold a password); None starts the embedded one."""
+    data_dir: Path = Field(default_factory=default_data_dir)
+    timezone: str = "Asia/Shanghai"
+    """The company's zone: dates, months and naive times mean this one."""
+    currency: str = Field("CNY", pattern="^[A-Z]{3}$")
+    allow_unsafe_postgres: bool = False
+    """Tests only: accept a server that may lose acknowledged commits."""
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    """0 takes a free port."""
+    max_body_bytes: int = Field(2**20, gt=0)
+    page_limit: int = Field(200, gt=0)
+    position_wait_seconds: float = Field(2.0, ge=0)
+    """How long a read waits for the position it asked for before it answers 503."""
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """The settings of this process, or StartupError with one line. None overrides nothing."""
+        try:
+            return cls(**{name: value for name, value in overrides.items() if value is not None})
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
+            raise StartupError(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None
+
+    @field_validator("database")
+    @classmethod
+    def _is_dsn(cls, dsn: str | None) -> str | None:
+        try:
+            conninfo_to_dict(dsn or "")
+        except psycopg.ProgrammingError:  # its text would show the password
+            raise ValueError("not a PostgreSQL DSN such as postgresql://user@host/name") from None
+        return dsn
+
+    @field_validator("data_dir")
+    @classmethod
+    def _is_absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (OSError, ValueError, LookupError):
+            raise ValueError(f"unknown time zone {name!r}, use one such as Asia/Shanghai") from None
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The company's time zone as Python's."""
+        return ZoneInfo(self.timezone)

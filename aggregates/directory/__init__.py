@@ -1,0 +1,1 @@
+"""People and teams. Their name is their identity: one stream per name."""

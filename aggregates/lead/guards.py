@@ -1,0 +1,35 @@
+"""Conditions that several decisions share."""
+
+from datetime import datetime, timedelta
+
+from aggregates.lead.state import Lead
+from aggregates.refusal import Refusal
+
+CLOCK_SKEW = timedelta(minutes=5)
+
+
+def require_captured(lead: Lead) -> None:
+    """A lead that only imports have mentioned cannot be worked on by command."""
+    if not lead.captured:
+        raise Refusal("not-captured", "this lead has not been captured yet: capture it first")
+
+
+def require_workable(lead: Lead) -> None:
+    """An invalid lead must be reopened before anything else happens to it."""
+    require_captured(lead)
+    if lead.invalidated and not lead.conversion:
+        raise Refusal("lead-invalid", "this lead is invalid: reopen it first")
+
+
+def require_unconverted(lead: Lead) -> None:
+    """A converted lead keeps its stage and its conversion until that is reversed."""
+    if lead.conversion:
+        raise Refusal("lead-converted", "this lead is converted: reverse the conversion first")
+
+
+def not_in_the_future(occurred_at: datetime, now: datetime, field: str) -> None:
+    """A fact has happened; the clocks of clients may differ by five minutes."""
+    if occurred_at > now + CLOCK_SKEW:
+        raise Refusal(
+            "in-the-future", f"{field} lies in the future: record it when it is done", field
+        )

@@ -1,0 +1,30 @@
+"""Small value functions shared by the aggregates."""
+
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from zoneinfo import ZoneInfo
+
+LEAD_PREFIX = "XLSH"
+FOLLOW_UP_PREFIX = "GJ"
+CENT = Decimal("0.01")
+
+
+def format_code(prefix: str, day: date, number: int) -> str:
+    """A lead or follow-up code: prefix, local date of recording, number from 1.
+
+    Three digits, widening after 999 and never wrapping (R72, R82, A23).
+
+    >>> format_code("XLSH", date(2024, 5, 1), 1), format_code("XLSH", date(2024, 5, 1), 1000)
+    ('XLSH20240501001', 'XLSH202405011000')
+    """
+    return f"{prefix}{day:%Y%m%d}{number:03d}"
+
+
+def local_date(instant: datetime, zone: ZoneInfo) -> date:
+    """The calendar date of an instant in the company's zone."""
+    return instant.astimezone(zone).date()
+
+
+def money(value: Decimal) -> Decimal:
+    """An amount in the company currency, to the cent."""
+    return value.quantize(CENT, ROUND_HALF_UP)

@@ -1,0 +1,1 @@
+"""HTTP: one router per resource over the commands and the reports."""

@@ -1,0 +1,1 @@
+"""Process managers: `react(event, state) -> commands`, `on_due(deadline) -> commands`, pure."""

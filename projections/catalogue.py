@@ -1,0 +1,16 @@
+"""Every projection of the product, in the order in which a worker advances them."""
+
+from collections.abc import Mapping
+
+from projections import conversions, follow_ups, leads, stages
+from projections.base import Projection
+
+PROJECTIONS: Mapping[str, Projection] = {
+    p.name: p
+    for p in (
+        leads.PROJECTION,
+        follow_ups.PROJECTION,
+        stages.PROJECTION,
+        conversions.PROJECTION,
+    )
+}

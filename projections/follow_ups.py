@@ -1,0 +1,67 @@
+"""Follow-ups: table 2 of the brief, one row per contact with a customer (R82-R90)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from aggregates.event import Recorded
+from aggregates.lead.events import FollowUpRecorded
+from aggregates.privacy import mask_text
+from projections.base import Projection, Table, WorkingSet
+
+
+@dataclass(slots=True)
+class FollowUpRow:
+    """A contact. `at` is its actual time (UTC, null = unknown), `recorded_at` that of entry."""
+
+    lead: UUID
+    position: int
+    code: str
+    at: datetime | None
+    recorded_at: datetime
+    by: str | None
+    method: str | None
+    content: str | None
+    feedback: str | None
+    next_step: str | None
+    next_step_due: date | None
+    stage: str | None
+    outcome: str | None
+    connected: bool
+
+
+FOLLOW_UPS = Table(
+    "follow_ups", FollowUpRow, key=("position",), facts=True, indexes=("(lead)", "(code)")
+)
+
+
+def fold(working: WorkingSet, batch: Sequence[Recorded]) -> None:
+    """Every follow-up is a row of its own."""
+    for position, stream, _, recorded_at, event in batch:
+        assert isinstance(event, FollowUpRecorded)
+        content, feedback, step = map(_masked, (event.content, event.feedback, event.next_step))
+        row = FollowUpRow(
+            lead=stream,
+            position=position,
+            code=event.code,
+            at=event.occurred_at,
+            recorded_at=recorded_at,
+            by=event.by,
+            method=event.method,
+            content=content,
+            feedback=feedback,
+            next_step=step,
+            next_step_due=event.next_step_due,
+            stage=event.stage,
+            outcome=event.outcome,
+            connected=event.connected,
+        )
+        working.append(FOLLOW_UPS, row)
+
+
+def _masked(text: str | None) -> str | None:
+    return mask_text(text) if text else text
+
+
+PROJECTION = Projection("follow_ups", 1, (FollowUpRecorded,), (FOLLOW_UPS,), fold)
