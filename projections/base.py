@@ -72,12 +72,24 @@ Fold = Callable[[WorkingSet, Sequence[Recorded]], None]
 
 
 @dataclass(frozen=True)
+class View:
+    """A view in schema `report` for analysts: masked, without contact names and free text.
+
+    `query` selects from the projection's tables as `{schema}.<table>`; `columns` describes them.
+    """
+
+    name: str
+    comment: str
+    query: str
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Projection:
     """A named read model. Raise `version` whenever its tables or its fold change.
 
     `events` are the types it folds. Keyed tables (neither facts nor whole) are keyed by stream:
     before a fold the working set holds their rows of every stream in the batch that has one.
-    `views` are the statements that make its `report.*` views, `{schema}` standing for its tables'.
     """
 
     name: str
@@ -85,7 +97,12 @@ class Projection:
     events: tuple[type[Event], ...]
     tables: tuple[Table[Any], ...]
     fold: Fold
-    views: tuple[str, ...] = ()
+    views: tuple[View, ...] = ()
+
+    @property
+    def by_stream(self) -> bool:
+        """Each stream's rows depend on its own events alone, so streams may be folded in turn."""
+        return not any(t.facts or t.whole for t in self.tables)
 
     @property
     def topics(self) -> list[str]:

@@ -15,7 +15,7 @@ from aggregates.event import Event, Recorded
 from aggregates.lead import events as e
 from aggregates.lead.state import earliest
 from aggregates.privacy import mask_email, mask_phone, mask_text
-from projections.base import Projection, Table, dispatch
+from projections.base import Projection, Table, View, dispatch
 
 
 @dataclass(slots=True)
@@ -181,7 +181,7 @@ HANDLERS: Mapping[type[Event], Callable[[LeadRow, Recorded, Any], None]] = {
     e.ConversionReversed: _reversed,
 }
 
-VIEWS: tuple[str, ...] = ()
+VIEWS: tuple[View, ...] = ()
 
 PROJECTION = Projection(
     name="leads",

@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own: leadlog's default database, started and shared without administration."""
+"""A PostgreSQL of our own: the default database, started and shared without administration."""
 
 from adapters.embedded.cluster import Cluster
 

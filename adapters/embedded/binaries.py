@@ -76,10 +76,10 @@ def _inspect(directory: Path) -> Binaries | None:
     if not all((directory / name).exists() for name in ("initdb", "pg_ctl", "postgres")):
         return None
     try:
-        said = subprocess.run([directory / "postgres", "--version"], capture_output=True, text=True)
-    except OSError:
+        said = subprocess.check_output([directory / "postgres", "--version"], text=True)
+    except (OSError, subprocess.CalledProcessError):
         return None
-    version = re.search(r"\(PostgreSQL\) (\d+(\.\d+)?)", said.stdout)
+    version = re.search(r"\(PostgreSQL\) (\d+(\.\d+)?)", said)
     return Binaries(directory, version[1]) if version else None
 
 

@@ -16,6 +16,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
 from urllib.parse import quote
@@ -29,7 +30,13 @@ from adapters.settings import StartupError
 PATIENCE = 300.0
 """Seconds: a killed server replays up to 2 GB of its WAL before it answers."""
 LAUNCHES = 3
-UNSAFE = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+UNSAFE = " ".join(
+    f"-c {setting}"
+    for setting in (
+        *("fsync=off", "synchronous_commit=off", "full_page_writes=off"),
+        "dynamic_shared_memory_type=mmap",  # so that a killed server leaves nothing in /dev/shm
+    )
+)
 
 
 class _Postmaster(NamedTuple):
@@ -60,7 +67,8 @@ class Cluster:
             self._prepare()
             with locked(self.root / "start.lock", self.account):
                 self._bring_up()
-                self._share = self._share or take(self._users, self.account, shared=True)
+                if self._share is None:
+                    self._share = take(self._users, self.account, shared=True)
         except PermissionError as error:
             raise StartupError(f"{error.filename}: belongs to another user") from error
         atexit.unregister(self.stop)
@@ -163,9 +171,11 @@ class Cluster:
     def _save(self, name: str, text: str) -> None:
         """A small file of the account's, written whole or not at all."""
         fresh = self.root / f"{name}.new"
-        fresh.touch(0o600)
-        fresh.write_text(text)
-        self.account.own(fresh)
+        with open(fresh, "w", opener=partial(os.open, mode=0o600)) as file:
+            self.account.own(file.fileno())
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())  # the password exists nowhere else
         fresh.rename(self.root / name)
 
     def _alive(self) -> bool:
@@ -179,7 +189,8 @@ class Cluster:
     def _postmaster(self) -> _Postmaster | None:
         try:
             lines = (self.data / "postmaster.pid").read_text().splitlines()
-            return _Postmaster(int(lines[0]), int(lines[3]), lines[7].strip())
+            status = lines[7].strip() if len(lines) > 7 else "starting"
+            return _Postmaster(int(lines[0]), int(lines[3]), status)
         except (FileNotFoundError, IndexError, ValueError):  # none, or half written
             return None
 

@@ -2,12 +2,17 @@
 
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
 from adapters.embedded.account import Account
 from adapters.embedded.binaries import Binaries
 from adapters.settings import StartupError
+
+CTYPE = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
+"""Character classes by libc, without which pg_trgm finds no Chinese trigrams. Collation is C: it
+sorts by code point as C.UTF-8 does, and LIKE 'x%' can use an index."""
 
 SETTINGS = """
 # leadlog wrote the lines below when it created this directory; they are yours to change.
@@ -29,11 +34,9 @@ def initialise(data: Path, binaries: Binaries, account: Account, *, unsafe_fast:
     for leftover in data.parent.glob("init-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     fresh = data.with_name(f"init-{os.getpid()}-{time.time_ns()}")
-    # Collation C sorts by code point as C.UTF-8 does and lets LIKE 'x%' use an index; the character
-    # classes must be libc's C.UTF-8, without which pg_trgm finds no Chinese trigrams.
     account.run(
         *(binaries / "initdb", "-D", fresh, "-U", "postgres", "-E", "UTF8"),
-        *("--locale=C.UTF-8", "--lc-collate=C", "--data-checksums", "--no-instructions"),
+        *("--locale=C", f"--lc-ctype={CTYPE}", "--data-checksums", "--no-instructions"),
         *("--auth-local=trust", f"--pwfile={data.with_name('password')}"),
         *(("--auth-host=trust", "--no-sync") if unsafe_fast else ("--auth-host=scram-sha-256",)),
     )

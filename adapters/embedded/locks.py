@@ -1,4 +1,4 @@
-"""File locks that the kernel releases when the last process holding them is gone, kill -9 included."""
+"""File locks that the kernel releases with the last process that holds them, kill -9 included."""
 
 import fcntl
 import os

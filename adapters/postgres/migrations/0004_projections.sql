@@ -7,6 +7,10 @@ CREATE TABLE projection.builds (
   version    int         NOT NULL,
   state      text        NOT NULL CHECK (state IN ('live', 'building', 'old')),
   position   bigint      NOT NULL DEFAULT 0,
+  -- While a new build is filled stream by stream: up to which position, and behind which event.
+  fill_upto    bigint,
+  fill_stream  uuid,
+  fill_version bigint,
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (name, generation)
 );
@@ -35,4 +39,15 @@ GRANT USAGE, CREATE ON SCHEMA report TO leadlog_projector;
 GRANT SELECT, INSERT, UPDATE, DELETE ON projection.builds, projection.parked TO leadlog_projector;
 GRANT SELECT ON projection.builds TO leadlog_writer, leadlog_analyst;
 GRANT USAGE ON SCHEMA report TO leadlog_analyst;
-DO $$ BEGIN EXECUTE format('GRANT CREATE, TEMPORARY ON DATABASE %I TO leadlog_projector', current_database()); END $$;
+
+-- A build's schema, owned by the projector, who has no other right to make schemas.
+CREATE FUNCTION projection.make_schema(build text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+  IF build !~ '^p_[a-z_]+_[0-9]+$' THEN
+    RAISE EXCEPTION 'not the name of a build: %', build;
+  END IF;
+  EXECUTE format('CREATE SCHEMA %I AUTHORIZATION leadlog_projector', build);
+END $$;
+REVOKE EXECUTE ON FUNCTION projection.make_schema FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION projection.make_schema TO leadlog_projector;

@@ -1,0 +1,133 @@
+"""Builds of projections: which one is live, making one beside it, swapping them (blue/green).
+
+A build owns schema `p_<name>_<generation>` and its checkpoint. At most one per projection is
+live; the one before it is kept as `old` until the next swap, for a rollback.
+"""
+
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from adapters.postgres.tables import Connection, create_indexes, create_tables
+from projections.base import Projection, View
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One build of a projection; `version` is the projection's when it was made."""
+
+    name: str
+    generation: int
+    version: int
+    state: str
+    position: int
+
+    @property
+    def schema(self) -> str:
+        """The schema its tables lie in."""
+        return f"p_{self.name}_{self.generation}"
+
+
+COLUMNS = "name, generation, version, state, position"
+FIND = f"SELECT {COLUMNS} FROM projection.builds WHERE name = %s AND state = %s"
+# Making and swapping builds of one projection is done by one process at a time.
+LOCK = "SELECT pg_advisory_xact_lock(7220502, hashtext(%s))"
+
+
+def find(conn: Connection, name: str, state: str) -> Build | None:
+    """The newest build of a projection in a state."""
+    row = conn.execute(f"{FIND} ORDER BY generation DESC LIMIT 1", (name, state)).fetchone()
+    return Build(*row) if row else None
+
+
+def live_builds(conn: Connection) -> dict[str, Build]:
+    """The live build of every projection."""
+    rows = conn.execute(f"SELECT {COLUMNS} FROM projection.builds WHERE state = 'live'")
+    return {row[0]: Build(*row) for row in rows}
+
+
+def ensure_live(conn: Connection, projection: Projection) -> Build:
+    """The live build; made empty when the projection is new to this database."""
+    with conn.transaction():
+        if build := find(conn, projection.name, "live"):
+            return build
+        conn.execute(LOCK, (projection.name,))
+        if build := find(conn, projection.name, "live"):
+            return build
+        build = _create(conn, projection, "live")
+        create_indexes(conn, projection, build.schema)
+        _create_views(conn, projection, build)
+        return build
+
+
+def ensure_building(conn: Connection, projection: Projection) -> Build:
+    """The build under way for today's version, to be continued; a new one when there is none."""
+    with conn.transaction():
+        conn.execute(LOCK, (projection.name,))
+        build = find(conn, projection.name, "building")
+        if build and build.version == projection.version:
+            return build
+        if build:
+            _drop(conn, build)
+        return _create(conn, projection, "building")
+
+
+def swap(conn: Connection, projection: Projection, new: Build) -> None:
+    """Make `new` the live build, within the caller's transaction; the live one becomes old."""
+    conn.execute(LOCK, (projection.name,))
+    stale = find(conn, projection.name, "old")
+    if stale and stale.generation != new.generation:
+        _drop(conn, stale)
+    _set_state(conn, projection.name, "live", "old")
+    conn.execute(
+        "UPDATE projection.builds SET state = 'live' WHERE name = %s AND generation = %s",
+        (new.name, new.generation),
+    )
+    _create_views(conn, projection, new)
+
+
+def _set_state(conn: Connection, name: str, state: str, to: str) -> None:
+    conn.execute(
+        "UPDATE projection.builds SET state = %s WHERE name = %s AND state = %s", (to, name, state)
+    )
+
+
+def _create(conn: Connection, projection: Projection, state: str) -> Build:
+    row = conn.execute(
+        "INSERT INTO projection.builds (name, generation, version, state)"
+        " SELECT %(name)s, coalesce(max(generation), 0) + 1, %(version)s, %(state)s"
+        f" FROM projection.builds WHERE name = %(name)s RETURNING {COLUMNS}",
+        {"name": projection.name, "version": projection.version, "state": state},
+    ).fetchone()
+    assert row is not None
+    build = Build(*row)
+    conn.execute("SELECT projection.make_schema(%s)", (build.schema,))
+    create_tables(conn, projection, build.schema)
+    return build
+
+
+def _drop(conn: Connection, build: Build) -> None:
+    conn.execute(
+        "DELETE FROM projection.builds WHERE name = %s AND generation = %s",
+        (build.name, build.generation),
+    )
+    conn.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(build.schema)))
+
+
+def _create_views(conn: Connection, projection: Projection, build: Build) -> None:
+    """Point the projection's `report.*` views at a build."""
+    for view in projection.views:
+        _create_view(conn, view, build.schema)
+
+
+def _create_view(conn: Connection, view: View, schema: str) -> None:
+    name = sql.Identifier("report", view.name)
+    query = sql.SQL(view.query).format(schema=sql.Identifier(schema))
+    conn.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(name))
+    conn.execute(sql.SQL("CREATE VIEW {} AS {}").format(name, query))
+    conn.execute(sql.SQL("COMMENT ON VIEW {} IS {}").format(name, view.comment))
+    for column, comment in view.columns.items():
+        conn.execute(
+            sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(name, sql.Identifier(column), comment)
+        )
+    conn.execute(sql.SQL("GRANT SELECT ON {} TO leadlog_analyst").format(name))

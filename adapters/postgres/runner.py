@@ -1,0 +1,140 @@
+"""Advances projections along the log: a batch, its rows and the checkpoint in one transaction.
+
+An event that cannot be folded is parked with its reason, and so are the later events of its
+stream, in that projection only; everything else goes on.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from adapters.postgres.builds import Build, ensure_live
+from adapters.postgres import log_reader
+from adapters.postgres.log_reader import LogRow
+from adapters.postgres.tables import Connection, connect, fold
+from projections.base import Projection
+from projections.catalogue import PROJECTIONS
+
+logger = logging.getLogger("leadlog.projections")
+
+BATCH = 2_000
+WAITS = "waits for an earlier event of its stream"
+
+CHECKPOINT = (
+    "SELECT position, EXISTS (SELECT FROM projection.parked p"
+    " WHERE p.name = b.name AND p.generation = b.generation)"
+    " FROM projection.builds b WHERE name = %s AND generation = %s FOR UPDATE"
+)
+MOVE = "UPDATE projection.builds SET position = %s WHERE name = %s AND generation = %s"
+PARKED_STREAMS = (
+    "SELECT DISTINCT stream FROM projection.parked"
+    " WHERE name = %s AND generation = %s AND stream = ANY (%s)"
+)
+PARK = (
+    "INSERT INTO projection.parked (name, generation, stream, position, error)"
+    " VALUES (%s, %s, %s, %s, %s)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a build stands after a batch, and where the log ended when it was read."""
+
+    position: int
+    head: int
+
+    @property
+    def done(self) -> bool:
+        """Nothing was left to read."""
+        return self.position >= self.head
+
+
+def advance(
+    conn: Connection,
+    projection: Projection,
+    build: Build,
+    *,
+    upto: int | None = None,
+    limit: int = BATCH,
+) -> Progress:
+    """Fold the next batch into a build and move its checkpoint, in one transaction."""
+    with conn.transaction():
+        row = conn.execute(CHECKPOINT, (build.name, build.generation)).fetchone()
+        if row is None:
+            raise LookupError(f"build {build.generation} of {build.name} is gone")
+        position, any_parked = row
+        head = log_reader.head(conn) if upto is None else upto
+        if position >= head:
+            return Progress(position, head)
+        rows = log_reader.read(conn, projection, position, head, limit)
+        if any_parked:
+            rows = park_followers(conn, build, rows)
+        fold_or_park(conn, projection, build, rows)
+        reached = rows[-1][0] if len(rows) == limit else head
+        conn.execute(MOVE, (reached, build.name, build.generation))
+        return Progress(reached, head)
+
+
+def catch_up(dsn: str, names: Iterable[str] | None = None) -> None:
+    """Bring projections (all of them by default) up to where the log ends now."""
+    with connect(dsn) as conn:
+        for name in names or PROJECTIONS:
+            build = ensure_live(conn, PROJECTIONS[name])
+            while not advance(conn, PROJECTIONS[name], build).done:
+                pass
+
+
+def fold_or_park(
+    conn: Connection, projection: Projection, build: Build, rows: Sequence[LogRow]
+) -> None:
+    """Fold all at once; if that fails one by one, parking what cannot be folded."""
+    try:
+        with conn.transaction():
+            fold(conn, projection, build.schema, log_reader.decode(rows))
+    except Exception as error:
+        if not _is_the_events_fault(error):
+            raise
+        logger.exception("a batch of %s failed: folding it event by event", build.name)
+        blocked: set[object] = set()
+        for row in rows:
+            why = WAITS if row[1] in blocked else _fold_one(conn, projection, build, row)
+            if why:
+                blocked.add(row[1])
+                _park(conn, build, row, why)
+
+
+def _fold_one(conn: Connection, projection: Projection, build: Build, row: LogRow) -> str | None:
+    """Fold one event; returns why not, if it cannot be."""
+    try:
+        with conn.transaction():
+            fold(conn, projection, build.schema, log_reader.decode([row]))
+    except Exception as error:
+        if not _is_the_events_fault(error):
+            raise
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _is_the_events_fault(error: Exception) -> bool:
+    """Whether another event would have fared better; a lost connection or missing right is not."""
+    return isinstance(error, psycopg.DataError | psycopg.IntegrityError) or not isinstance(
+        error, psycopg.Error
+    )
+
+
+def _park(conn: Connection, build: Build, row: LogRow, error: str) -> None:
+    logger.error("%s parked position %d: %s", build.name, row[0], error)
+    conn.execute(PARK, (build.name, build.generation, row[1], row[0], error))
+
+
+def park_followers(conn: Connection, build: Build, rows: Sequence[LogRow]) -> list[LogRow]:
+    """Park the events of streams that already wait; returns the others."""
+    streams = list({row[1] for row in rows})
+    found = conn.execute(PARKED_STREAMS, (build.name, build.generation, streams))
+    waiting = {stream for (stream,) in found}
+    for row in rows:
+        if row[1] in waiting:
+            _park(conn, build, row, WAITS)
+    return [row for row in rows if row[1] not in waiting]

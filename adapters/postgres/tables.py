@@ -1,0 +1,144 @@
+"""A projection's tables in PostgreSQL: made from its row types, loaded and stored set-based.
+
+`place` is the schema they lie in; `pg_temp` makes scratch tables that the transaction drops.
+"""
+
+from collections.abc import Callable, Container, Sequence
+from dataclasses import fields
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+import msgspec
+import psycopg
+from psycopg import sql
+from psycopg.types.json import JsonbBinaryDumper, set_json_dumps, set_json_loads
+
+from adapters.postgres import log_reader
+from aggregates.event import Recorded
+from projections.base import Projection, Table, WorkingSet, visible
+
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+SCRATCH = "pg_temp"
+
+
+def connect(dsn: str, role: str = "leadlog_projector", *, autocommit: bool = False) -> Connection:
+    """A connection acting as `role`, with JSON through msgspec. Rows come as tuples."""
+    conn = psycopg.connect(dsn, autocommit=True, connect_timeout=10)
+    conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+    conn.autocommit = autocommit
+    set_json_loads(msgspec.json.decode, conn)
+    set_json_dumps(msgspec.json.encode, conn)
+    conn.adapters.register_dumper(dict, JsonbBinaryDumper)
+    return conn
+
+
+def create_tables(conn: Connection, projection: Projection, place: str) -> None:
+    """Make the projection's tables with their keys; secondary indexes come separately."""
+    for table in projection.tables:
+        columns = [
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
+            for name, kind in table.columns.items()
+        ]
+        statement = sql.SQL("CREATE {temp} TABLE {name} ({columns}, PRIMARY KEY ({key})) {end}")
+        conn.execute(
+            statement.format(
+                temp=sql.SQL("TEMPORARY" if place == SCRATCH else ""),
+                name=sql.Identifier(place, table.name),
+                columns=sql.SQL(", ").join(columns),
+                key=sql.SQL(", ").join(map(sql.Identifier, table.key)),
+                end=sql.SQL("ON COMMIT DROP" if place == SCRATCH else ""),
+            )
+        )
+
+
+def create_indexes(conn: Connection, projection: Projection, place: str) -> None:
+    """Make the secondary indexes, where they are not there yet."""
+    for table in projection.tables:
+        for n, columns in enumerate(table.indexes):
+            statement = sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} {}").format(
+                sql.Identifier(f"{table.name}_{n}"),
+                sql.Identifier(place, table.name),
+                sql.SQL(columns),
+            )
+            conn.execute(statement)
+
+
+def fold(conn: Connection, projection: Projection, place: str, batch: Sequence[Recorded]) -> None:
+    """Load the rows the batch needs, fold it, store what became of them."""
+    if not batch:
+        return
+    working = WorkingSet()
+    loaded = {t.name: _load(conn, t, place, batch, working) for t in projection.tables}
+    projection.fold(working, batch)
+    for table in projection.tables:
+        if table.facts:
+            _copy(conn, table, place, working.facts.get(table.name, ()))
+        else:
+            _replace(conn, table, place, loaded[table.name], working)
+
+
+def fold_prefix(
+    conn: Connection,
+    projection: Projection,
+    upto: int,
+    *,
+    as_of: datetime | None = None,
+    skip: Container[int] = frozenset(),
+) -> None:
+    """Fold the log up to a position into scratch tables that live until the transaction ends."""
+    create_tables(conn, projection, SCRATCH)
+    for rows in log_reader.prefix(conn, projection, upto):
+        batch = log_reader.decode([row for row in rows if row[0] not in skip])
+        fold(conn, projection, SCRATCH, visible(batch, as_of))
+
+
+def _load(
+    conn: Connection,
+    table: Table[Any],
+    place: str,
+    batch: Sequence[Recorded],
+    working: WorkingSet,
+) -> list[Any]:
+    """Put the rows a batch needs into the working set; returns their keys."""
+    if table.facts:
+        return []
+    statement = sql.SQL("SELECT {} FROM {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, table.columns)), sql.Identifier(place, table.name)
+    )
+    cursor = conn.cursor(binary=True)
+    if table.whole:
+        cursor.execute(statement)
+    else:
+        wanted = sql.SQL("{} WHERE {} = ANY (%s)").format(statement, sql.Identifier(table.key[0]))
+        cursor.execute(wanted, (list({r.stream for r in batch}),))
+    rows = working.rows(table)
+    rows.update((record[0], table.row(*record)) for record in cursor)
+    return list(rows)
+
+
+def _replace(
+    conn: Connection, table: Table[Any], place: str, known: Sequence[Any], working: WorkingSet
+) -> None:
+    """Put the working set's rows in the place of those it was loaded with."""
+    if known:
+        statement = sql.SQL("DELETE FROM {} WHERE {} = ANY (%s)").format(
+            sql.Identifier(place, table.name), sql.Identifier(table.key[0])
+        )
+        conn.execute(statement, (known,))
+    _copy(conn, table, place, list(working.rows(table).values()))
+
+
+def _copy(conn: Connection, table: Table[Any], place: str, rows: Sequence[Any]) -> None:
+    """Add rows, by COPY."""
+    if not rows:
+        return
+    statement = sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(
+        sql.Identifier(place, table.name)
+    )
+    values: Callable[[Any], tuple[Any, ...]] = attrgetter(*(f.name for f in fields(table.row)))
+    with conn.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(list(table.columns.values()))
+        for row in rows:
+            copy.write_row(values(row))

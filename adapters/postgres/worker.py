@@ -1,0 +1,92 @@
+"""The loop that keeps projections at the end of the log.
+
+Each projection is leased by one worker (a session lock: it is free the moment its holder is gone).
+NOTIFY is only a hint to look early: the log is polled underneath, and a lost connection is opened
+again, with growing pauses, until `stop` is set.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+
+import psycopg
+
+from adapters.postgres.builds import live_builds
+from adapters.postgres.rebuild import rebuild_outdated
+from adapters.postgres.runner import advance
+from adapters.postgres.tables import Connection, connect
+from projections.base import Projection
+from projections.catalogue import PROJECTIONS
+
+logger = logging.getLogger("leadlog.worker")
+
+POLL_SECONDS = 0.5
+LEASE_SECONDS = 1.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+LEASE = "SELECT pg_try_advisory_lock(7220503, hashtext(%s))"
+
+
+def run_forever(dsn: str, stop: threading.Event, names: Iterable[str] | None = None) -> None:
+    """Advance projections (all by default) until `stop` is set."""
+    wanted = [PROJECTIONS[name] for name in names or PROJECTIONS]
+    pause = SHORTEST_PAUSE
+    while not stop.is_set():
+        started = time.monotonic()
+        try:
+            with connect(dsn) as work, connect(dsn, autocommit=True) as ears:
+                ears.execute("LISTEN leadlog_events")
+                _Worker(work, ears, wanted, stop).run()
+        except psycopg.OperationalError as error:
+            pause = SHORTEST_PAUSE if time.monotonic() - started > LONGEST_PAUSE else pause * 2
+            pause = min(pause, LONGEST_PAUSE)
+            logger.warning("lost the database, trying again in %.1f s: %s", pause, error)
+            stop.wait(pause)
+
+
+class _Worker:
+    """One connected spell of work, with the leases that live and die with its connection."""
+
+    def __init__(
+        self,
+        work: Connection,
+        ears: Connection,
+        wanted: list[Projection],
+        stop: threading.Event,
+    ) -> None:
+        self._work, self._ears, self._stop = work, ears, stop
+        self._wanted = wanted
+        self._leased: set[str] = set()
+        self._next_lease_at = 0.0
+
+    def run(self) -> None:
+        """Advance what is leased; when all of it is at the log's end, wait for a hint."""
+        while not self._stop.is_set():
+            self._take_leases()
+            with self._work.transaction():
+                builds = live_builds(self._work)
+            leased = [(p, builds[p.name]) for p in self._wanted if p.name in self._leased]
+            # Another version's build stands still until its successor is swapped in.
+            ours = [(p, build) for p, build in leased if build.version == p.version]
+            progress = [advance(self._work, p, build) for p, build in ours]
+            if all(p.done for p in progress):
+                self._listen()
+
+    def _take_leases(self) -> None:
+        """Try for what others may have left, at most once a second."""
+        if time.monotonic() < self._next_lease_at:
+            return
+        self._next_lease_at = time.monotonic() + LEASE_SECONDS
+        for projection in self._wanted:
+            if projection.name not in self._leased and self._lease(projection.name):
+                self._leased.add(projection.name)
+                rebuild_outdated(self._work, projection)
+
+    def _lease(self, name: str) -> bool:
+        with self._work.transaction():
+            row = self._work.execute(LEASE, (name,)).fetchone()
+        return row is not None and bool(row[0])
+
+    def _listen(self) -> None:
+        for _ in self._ears.notifies(timeout=POLL_SECONDS, stop_after=1):
+            pass

@@ -1,0 +1,96 @@
+"""What every suite shares: one fast PostgreSQL per run, and a fresh migrated database per test."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from adapters.embedded import Cluster
+from adapters.postgres.migrate import ensure_database, migrate
+
+ROOT = Path(__file__).resolve().parents[1]
+PREFIX = "leadlog-test-"
+TEMPLATE = "leadlog_template"
+_numbers = count(1)
+
+
+def _memory() -> Path:
+    """Memory-backed storage where there is some."""
+    shm = Path("/dev/shm")
+    return shm if os.access(shm, os.W_OK) else Path(tempfile.gettempdir())
+
+
+def _remove(directory: Path) -> None:
+    for version in directory.glob("**/data/PG_VERSION"):
+        Cluster(version.parents[1]).kill()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _is_left_over(directory: Path) -> bool:
+    """Whether the run that made the directory, whose number the name carries, was killed."""
+    try:
+        os.kill(int(directory.name.removeprefix(PREFIX).split("-")[0]), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, ValueError):
+        return False
+    return False
+
+
+@pytest.fixture(scope="session")
+def run_dir() -> Iterator[Path]:
+    """The run's directory in memory, which every user can enter. Removes what killed runs left."""
+    for directory in filter(_is_left_over, _memory().glob(PREFIX + "*")):
+        _remove(directory)
+    directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_memory()))
+    directory.chmod(0o755)
+    yield directory
+    _remove(directory)
+
+
+@pytest.fixture
+def open_tmp(run_dir: Path) -> Iterator[Path]:
+    """An empty directory in memory that every user can enter; servers left in it are killed."""
+    directory = run_dir / f"tmp-{next(_numbers)}"
+    directory.mkdir()
+    directory.chmod(0o755)
+    yield directory
+    _remove(directory)
+
+
+@pytest.fixture(scope="session")
+def cluster(run_dir: Path) -> Iterator[Cluster]:
+    """The run's PostgreSQL: in memory, without durability, with the migrated template."""
+    server = Cluster(run_dir / "postgres", unsafe_fast=True).start()
+    ensure_database(server.dsn("postgres"), TEMPLATE)
+    migrate(server.dsn(TEMPLATE), allow_unsafe=True)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def dsn(cluster: Cluster) -> Iterator[str]:
+    """A migrated database without a single event, the test's own."""
+    name = f"test_{next(_numbers)}"
+    _administer(cluster, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY wal_log")
+    yield cluster.dsn(name)
+    _administer(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _administer(cluster: Cluster, statement: str) -> None:
+    with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as conn:
+        conn.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The directory with the spec, checks and data sets, which lies outside the repository."""
+    path = Path(os.environ.get("LEADLOG_SHARED", ROOT.parent / "shared")).resolve()
+    if not path.is_dir():
+        pytest.skip(f"{path} is missing: set LEADLOG_SHARED to run this")
+    return path
