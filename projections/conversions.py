@@ -13,7 +13,7 @@ from uuid import UUID
 
 from aggregates.event import Event, Recorded
 from aggregates.lead import events as e
-from projections.base import Projection, Table, WorkingSet
+from projections.base import Projection, Table, View, WorkingSet
 
 NO_CHANNEL = "(missing)"
 
@@ -110,4 +110,31 @@ def _take_over(row: ConversionRow, details: e.Details) -> None:
         row.owner = details["owner"]
 
 
-PROJECTION = Projection("conversions", 1, EVENTS, (CONVERSIONS, CHANNELS), fold)
+VIEW = View(
+    name="conversions",
+    comment="Standing conversions (table 3), one row each.",
+    query=(
+        "SELECT c.lead, c.owner_at_conversion AS owner, c.converted_at, c.source, c.amount,"
+        " c.basis, round(c.channel_converted::numeric / nullif(c.channel_leads, 0), 6)"
+        " AS rate_at_conversion,"
+        " c.channel_converted, c.channel_leads,"
+        " round(t.converted::numeric / nullif(t.leads, 0), 6) AS rate_now,"
+        " c.converted_position AS position"
+        " FROM {schema}.conversions c"
+        f" JOIN {{schema}}.channels t ON t.source = coalesce(nullif(c.source, ''), '{NO_CHANNEL}')"
+        " WHERE c.converted AND c.captured"
+    ),
+    columns={
+        "lead": "Stream id of the lead.",
+        "owner": "The person responsible at the conversion.",
+        "converted_at": "Signing or first order; null = unknown.",
+        "amount": "Deal amount in the company currency.",
+        "rate_at_conversion": "The channel's rate as known at the conversion, this one included.",
+        "channel_converted": "Its numerator.",
+        "channel_leads": "Its denominator.",
+        "rate_now": "The channel's rate now.",
+        "position": "Log position of the conversion.",
+    },
+)
+
+PROJECTION = Projection("conversions", 1, EVENTS, (CONVERSIONS, CHANNELS), fold, (VIEW,))

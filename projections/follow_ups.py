@@ -8,7 +8,7 @@ from uuid import UUID
 from aggregates.event import Recorded
 from aggregates.lead.events import FollowUpRecorded
 from aggregates.privacy import mask_text
-from projections.base import Projection, Table, WorkingSet
+from projections.base import Projection, Table, View, WorkingSet
 
 
 @dataclass(slots=True)
@@ -64,4 +64,23 @@ def _masked(text: str | None) -> str | None:
     return mask_text(text) if text else text
 
 
-PROJECTION = Projection("follow_ups", 1, (FollowUpRecorded,), (FOLLOW_UPS,), fold)
+VIEW = View(
+    name="follow_ups",
+    comment="Follow-ups (table 2), one row each, without their free text.",
+    query=(
+        "SELECT lead, code, at, recorded_at, by, method, next_step_due, stage, outcome, connected,"
+        " position FROM {schema}.follow_ups"
+    ),
+    columns={
+        "lead": "Stream id of the lead.",
+        "code": "Follow-up code, GJyyyymmddNNN.",
+        "at": "When the contact took place; null = unknown.",
+        "recorded_at": "When it was recorded.",
+        "by": "Who did it; may differ from the owner.",
+        "stage": "The stage that the record set, if any.",
+        "connected": "Whether the customer was reached.",
+        "position": "Log position of the event.",
+    },
+)
+
+PROJECTION = Projection("follow_ups", 1, (FollowUpRecorded,), (FOLLOW_UPS,), fold, (VIEW,))

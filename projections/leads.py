@@ -15,7 +15,8 @@ from aggregates.event import Event, Recorded
 from aggregates.lead import events as e
 from aggregates.lead.state import earliest
 from aggregates.privacy import mask_email, mask_phone, mask_text
-from projections.base import Projection, Table, View, dispatch
+from projections import lead_views
+from projections.base import Projection, Table, dispatch
 
 
 @dataclass(slots=True)
@@ -181,13 +182,11 @@ HANDLERS: Mapping[type[Event], Callable[[LeadRow, Recorded, Any], None]] = {
     e.ConversionReversed: _reversed,
 }
 
-VIEWS: tuple[View, ...] = ()
-
 PROJECTION = Projection(
     name="leads",
     version=1,
     events=tuple(HANDLERS),
     tables=(LEADS,),
     fold=dispatch(LEADS, LeadRow, HANDLERS, after=_seen),
-    views=VIEWS,
+    views=lead_views.VIEWS,
 )

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from adapters.postgres.migrate import ensure_database, migrate
 
 ROOT = Path(__file__).resolve().parents[1]
 PREFIX = "leadlog-test-"
-TEMPLATE = "leadlog_template"
 _numbers = count(1)
 
 
@@ -65,19 +65,39 @@ def open_tmp(run_dir: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def cluster(run_dir: Path) -> Iterator[Cluster]:
-    """The run's PostgreSQL: in memory, without durability, with the migrated template."""
+    """The run's PostgreSQL: in memory and without durability."""
     server = Cluster(run_dir / "postgres", unsafe_fast=True).start()
-    ensure_database(server.dsn("postgres"), TEMPLATE)
-    migrate(server.dsn(TEMPLATE), allow_unsafe=True)
     yield server
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def template(cluster: Cluster) -> str:
+    """The name of a migrated database, the pattern of the tests' own."""
+    name = "leadlog_template"
+    ensure_database(cluster.dsn("postgres"), name)
+    migrate(cluster.dsn(name), allow_unsafe=True)
+    return name
+
+
 @pytest.fixture
-def dsn(cluster: Cluster) -> Iterator[str]:
+def dsn(cluster: Cluster, template: str) -> Iterator[str]:
     """A migrated database without a single event, the test's own."""
+    with _database(cluster, template) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def empty_dsn(cluster: Cluster) -> Iterator[str]:
+    """A database with nothing in it, not even our schema."""
+    with _database(cluster, "template1") as dsn:
+        yield dsn
+
+
+@contextmanager
+def _database(cluster: Cluster, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
-    _administer(cluster, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY wal_log")
+    _administer(cluster, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")
     yield cluster.dsn(name)
     _administer(cluster, f"DROP DATABASE {name} WITH (FORCE)")
 

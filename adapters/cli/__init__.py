@@ -5,11 +5,13 @@ stdout, progress to stderr only.
 """
 
 import importlib
+import importlib.util
 import sys
 
 import psycopg
 import typer
 
+from adapters.settings import StartupError
 from aggregates.refusal import Refusal
 from commands.ports import Unavailable
 
@@ -24,17 +26,19 @@ app = typer.Typer(
 GROUPS = ("serve", "imports", "report", "projections", "audit", "access", "demo")
 
 
-class Failed(Exception):
+class Failed(Exception):  # noqa: N818 - an ending, not a defect
     """A command that cannot go on; its text is the one line the user reads."""
 
 
 def main() -> None:
     """Run one command; what is expected to go wrong ends in one line and exit code 1."""
     for group in GROUPS:
+        if importlib.util.find_spec(f"adapters.cli.{group}") is None:
+            continue  # TEMPORARY
         importlib.import_module(f"adapters.cli.{group}")
     try:
         app()
-    except (Failed, Refusal, Unavailable) as error:
+    except (Failed, Refusal, StartupError, Unavailable) as error:
         sys.exit(f"leadlog: {error}")
     except psycopg.Error as error:
         sys.exit(f"leadlog: the database said: {str(error).splitlines()[0]}")

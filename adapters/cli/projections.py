@@ -16,6 +16,7 @@ from adapters.postgres.rebuild import rebuild, roll_back
 from adapters.postgres.runner import catch_up
 from adapters.postgres.tables import connect
 from adapters.postgres.verify import table_hash, verify
+from adapters.postgres.worker import is_leased
 from projections.base import Projection
 from projections.catalogue import PROJECTIONS
 
@@ -27,9 +28,13 @@ NameArgument = Annotated[str, typer.Argument(help=f"One of: {', '.join(PROJECTIO
 
 @group.command("list")
 def list_(database: DatabaseOption = None) -> None:
-    """Show each projection's position, lag behind the log's end, parked events and hash."""
+    """Show each projection's position, lag behind the log's end, parked events and hash.
+
+    Those that no worker looks after are brought up to the log's end first.
+    """
     sheet = Sheet("projection", "generation", "position", "lag", "parked", "hash")
     with opened(database) as handle, connect(handle.dsn) as conn:
+        catch_up(handle.dsn, [name for name in PROJECTIONS if not is_leased(conn, name)])
         end, parked = log_reader.head(conn), parked_counts(conn)
         for name, build in live_builds(conn).items():
             waiting = parked.get((name, build.generation), 0)

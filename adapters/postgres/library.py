@@ -40,11 +40,12 @@ class LogRecorder(PostgresApplicationRecorder):
         super().__init__(datastore, events_table_name=events_table_name)
         if datastore.enable_db_functions:
             raise ProgrammingError(
-                "POSTGRES_ENABLE_DB_FUNCTIONS drops the append lock, so readers miss events: unset it"
+                "POSTGRES_ENABLE_DB_FUNCTIONS drops the append lock: readers miss events. Unset it"
             )
         if (datastore.schema, events_table_name) != (SCHEMA, TABLE):
             raise ProgrammingError(
-                f"the log is {SCHEMA}.{TABLE}: set POSTGRES_SCHEMA={SCHEMA} and name the application leadlog"
+                f"the log is {SCHEMA}.{TABLE}: set POSTGRES_SCHEMA={SCHEMA}"
+                " and name the application leadlog"
             )
 
     def create_table(self) -> None:

@@ -6,8 +6,8 @@ whole, until the swap and the new one, whole, after it.
 
 import logging
 
-from adapters.postgres.builds import Build, ensure_building, ensure_live, find, swap
 from adapters.postgres import log_reader
+from adapters.postgres.builds import Build, ensure_building, ensure_live, find, swap
 from adapters.postgres.runner import advance, fold_or_park, park_followers
 from adapters.postgres.tables import Connection, create_indexes
 from projections.base import Projection

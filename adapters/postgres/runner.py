@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import psycopg
 
-from adapters.postgres.builds import Build, ensure_live
 from adapters.postgres import log_reader
+from adapters.postgres.builds import Build, ensure_live
 from adapters.postgres.log_reader import LogRow
 from adapters.postgres.tables import Connection, connect, fold
 from projections.base import Projection
@@ -80,7 +80,7 @@ def advance(
 def catch_up(dsn: str, names: Iterable[str] | None = None) -> None:
     """Bring projections (all of them by default) up to where the log ends now."""
     with connect(dsn) as conn:
-        for name in names or PROJECTIONS:
+        for name in PROJECTIONS if names is None else names:
             build = ensure_live(conn, PROJECTIONS[name])
             while not advance(conn, PROJECTIONS[name], build).done:
                 pass

@@ -25,6 +25,7 @@ POLL_SECONDS = 0.5
 LEASE_SECONDS = 1.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 LEASE = "SELECT pg_try_advisory_lock(7220503, hashtext(%s))"
+FREE = "SELECT pg_try_advisory_xact_lock(7220503, hashtext(%s))"
 
 
 def run_forever(dsn: str, stop: threading.Event, names: Iterable[str] | None = None) -> None:
@@ -42,6 +43,13 @@ def run_forever(dsn: str, stop: threading.Event, names: Iterable[str] | None = N
             pause = min(pause, LONGEST_PAUSE)
             logger.warning("lost the database, trying again in %.1f s: %s", pause, error)
             stop.wait(pause)
+
+
+def is_leased(conn: Connection, name: str) -> bool:
+    """Whether a worker looks after a projection now."""
+    with conn.transaction():
+        row = conn.execute(FREE, (name,)).fetchone()
+    return row is not None and not row[0]
 
 
 class _Worker:

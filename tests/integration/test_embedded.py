@@ -1,0 +1,340 @@
+"""The embedded PostgreSQL: created once, shared, outlives any kill (issue 3 item 2, P1)."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from adapters.embedded import Cluster, binaries
+from adapters.embedded.account import Account
+from adapters.settings import StartupError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root steps down")
+
+USER = """
+import os, sys
+from pathlib import Path
+from adapters.embedded import Cluster
+try:
+    cluster = Cluster(Path(sys.argv[1]), unsafe_fast="--safe" not in sys.argv).start()
+except Exception as error:
+    sys.exit(f"{type(error).__name__}: {error}")
+if "--fork" in sys.argv and os.fork() == 0:
+    sys.exit()  # a child that ends as Python programs do, exit handlers included
+print(cluster.dsn("postgres"), flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def user(root: Path, *options: str, **popen: object) -> Iterator[subprocess.Popen[str]]:
+    """Another process that uses the cluster until its input is closed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", USER, str(root), *options],
+        **{"cwd": REPOSITORY, "stdin": -1, "stdout": -1, "stderr": -1, "text": True, **popen},
+    )
+    with process:
+        yield process
+        process.kill()
+
+
+def leave(process: subprocess.Popen[str]) -> None:
+    process.stdin.close()
+    assert process.wait(20) == 0
+
+
+def postmaster(root: Path) -> int:
+    return int((root / "data/postmaster.pid").read_text().splitlines()[0])
+
+
+def ask(dsn: str, query: str) -> object:
+    with psycopg.connect(dsn) as conn:
+        return conn.execute(query).fetchone()[0]
+
+
+def refusal(process: subprocess.Popen[str]) -> str:
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "Traceback" not in said
+    return said.strip()
+
+
+@pytest.fixture
+def root(open_tmp: Path) -> Path:
+    return open_tmp / "postgres"
+
+
+@pytest.fixture
+def started(root: Path) -> Iterator[Cluster]:
+    cluster = Cluster(root, unsafe_fast=True).start()
+    yield cluster
+    cluster.stop()
+
+
+def test_a_new_cluster_is_durable_and_speaks_chinese(root: Path):
+    cluster = Cluster(root).start()
+    with psycopg.connect(cluster.dsn("postgres")) as conn:
+        settings = dict(conn.execute("SELECT name, setting FROM pg_settings").fetchall())
+        durable = ("fsync", "full_page_writes", "synchronous_commit", "data_checksums")
+        assert {name: settings[name] for name in durable} == dict.fromkeys(durable, "on")
+        assert settings["server_encoding"] == "UTF8"
+        assert (settings["max_wal_size"], settings["listen_addresses"]) == ("2048", "127.0.0.1")
+        conn.execute("CREATE EXTENSION pg_trgm")
+        trigrams = conn.execute("SELECT cardinality(show_trgm('北京科技'))").fetchone()
+        assert trigrams == (5,)
+    cluster.stop()
+
+
+def test_the_servers_log_holds_no_personal_data(started: Cluster, root: Path):
+    with psycopg.connect(started.dsn("postgres"), autocommit=True) as conn:
+        conn.execute("CREATE TABLE t (phone text PRIMARY KEY)")
+        conn.execute("INSERT INTO t VALUES ('13956780000')")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            conn.execute("INSERT INTO t VALUES ('13956780000')")
+    log = (root / "server.log").read_text()
+    assert "duplicate key" in log
+    assert "13956780000" not in log
+
+
+def test_people_connect_with_the_saved_password_and_not_without(root: Path):
+    cluster = Cluster(root).start()
+    psql = binaries.find(root / "data") / "psql"
+    said = subprocess.check_output([psql, cluster.dsn("postgres"), "-Atc", "SELECT 6*7"], text=True)
+    assert said.strip() == "42"
+    password = (root / "password").read_text()
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(cluster.dsn("postgres").replace(password, "guess"))
+    assert (root / "password").stat().st_mode & 0o777 == 0o600
+    cluster.stop()
+
+
+def test_the_server_lives_as_long_as_its_last_user(root: Path):
+    with user(root) as first:
+        dsn = first.stdout.readline()
+        with user(root) as second:
+            assert second.stdout.readline() == dsn
+            server = postmaster(root)
+            leave(first)
+            assert ask(dsn, "SELECT 1") == 1
+            leave(second)
+    assert not psutil.pid_exists(server)
+
+
+def test_four_first_starts_at_once_make_one_cluster(root: Path):
+    with user(root) as a, user(root) as b, user(root) as c, user(root) as d:
+        dsns = {process.stdout.readline() for process in (a, b, c, d)}
+        assert len(dsns) == 1
+        assert ask(dsns.pop(), "SELECT 1") == 1
+        for process in (a, b, c, d):
+            leave(process)
+
+
+def test_a_killed_user_leaves_the_server_to_the_next(root: Path):
+    with user(root) as process:
+        process.stdout.readline()
+        server = postmaster(root)
+        process.kill()
+        process.wait()
+    with user(root) as process:
+        assert ask(process.stdout.readline(), "SELECT 1") == 1
+        assert postmaster(root) == server
+        leave(process)
+    assert not psutil.pid_exists(server)
+
+
+def test_a_forked_child_takes_nothing_with_it(root: Path):
+    with user(root, "--fork") as process:
+        dsn = process.stdout.readline()
+        psutil.wait_procs(psutil.Process(process.pid).children(), timeout=10)
+        assert ask(dsn, "SELECT 1") == 1
+        leave(process)
+
+
+def test_start_brings_a_killed_server_back_with_its_data(root: Path):
+    cluster = Cluster(root).start()
+    with psycopg.connect(cluster.dsn("postgres")) as conn:
+        conn.execute("CREATE TABLE kept AS SELECT 1 AS n")
+    before = cluster.dsn("postgres")
+    cluster.kill()
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(before)
+    cluster.start()
+    assert cluster.dsn("postgres") == before
+    assert ask(before, "SELECT n FROM kept") == 1
+    cluster.stop()
+
+
+def test_a_killed_postmaster_whose_children_live_on_is_waited_for(started: Cluster, root: Path):
+    busy = psycopg.connect(started.dsn("postgres"), autocommit=True)
+    pid = busy.info.backend_pid
+    with subprocess.Popen(
+        [sys.executable, "-c", "import psycopg, sys; psycopg.connect(sys.argv[1]).execute("
+         "'SELECT sum(i) FROM generate_series(1, 8000000) i')", started.dsn("postgres")],
+        stderr=subprocess.DEVNULL,
+    ):  # fmt: skip
+        while not ask_with(busy, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%sum(i)%'") > 1:
+            time.sleep(0.01)
+        os.kill(postmaster(root), signal.SIGKILL)
+        started.start()
+    assert ask(started.dsn("postgres"), "SELECT 1") == 1
+    assert not psutil.pid_exists(pid)
+
+
+def ask_with(conn: psycopg.Connection, query: str) -> int:
+    return conn.execute(query).fetchone()[0]
+
+
+@pytest.mark.parametrize("delay", [0.05, 0.15, 0.25, 0.35, 0.45, 0.55])
+def test_everything_killed_during_the_first_start(root: Path, delay: float):
+    with user(root, "--safe") as process:
+        while not root.exists():
+            time.sleep(0.001)
+        time.sleep(delay)
+        for victim in (psutil.Process(process.pid), *psutil.Process(process.pid).children(True)):
+            victim.kill()
+        Cluster(root).kill()
+    cluster = Cluster(root).start()
+    assert ask(cluster.dsn("postgres"), "SELECT 1") == 1
+    cluster.stop()
+    assert list(root.glob("init-*")) == []
+
+
+def test_a_stale_pid_file_that_names_another_living_process(started: Cluster, root: Path):
+    account = Account.choose(root / "data")
+    as_account = {"user": account.uid, "group": account.gid} if account.steps_down else {}
+    with subprocess.Popen(["sleep", "60"], **as_account) as bystander:
+        old = (root / "data/postmaster.pid").read_text()
+        started.kill()
+        stale = old.replace(old.splitlines()[0], str(bystander.pid), 1)
+        (root / "data/postmaster.pid").write_text(stale)
+        started.start()
+        assert bystander.poll() is None
+        bystander.kill()
+    assert ask(started.dsn("postgres"), "SELECT 1") == 1
+
+
+def test_a_taken_port_is_given_up_for_a_new_one(root: Path):
+    with user(root) as process:
+        old = process.stdout.readline()
+        leave(process)
+    port = int((root / "port").read_text())
+    with socket.create_server(("127.0.0.1", port)), user(root) as process:
+        new = process.stdout.readline()
+        assert str(port) not in new
+        assert ask(new, "SELECT 1") == 1
+        leave(process)
+    with user(root) as process:  # and keeps it
+        assert process.stdout.readline() == new != old
+        leave(process)
+
+
+def test_a_server_started_by_hand_is_not_disturbed(started: Cluster, root: Path):
+    account, programs = Account.choose(root / "data"), binaries.find(root / "data")
+    port = (root / "port").read_text()
+    started.stop()
+    options = f"-c port={port} -c unix_socket_directories="
+    account.run(programs / "pg_ctl", "-D", root / "data", "-l", root / "server.log",
+                "-o", options, "-w", "start")  # fmt: skip
+    server = postmaster(root)
+    with pytest.raises(StartupError, match=f"process {server}, which leadlog did not start"):
+        Cluster(root, unsafe_fast=True).start()
+    assert psutil.pid_exists(server)
+    account.run(programs / "pg_ctl", "-D", root / "data", "-m", "immediate", "stop")
+
+
+def test_a_server_that_cannot_start_says_why_in_one_line(started: Cluster, root: Path):
+    started.stop()
+    with (root / "data/postgresql.conf").open("a") as conf:
+        conf.write("shared_buffers = 'lots'\n")
+    with pytest.raises(StartupError, match=r"does not start: .*shared_buffers|configuration file"):
+        started.start()
+
+
+def test_the_server_sees_nothing_of_our_environment(root: Path):
+    environment = {**os.environ, "LEADLOG_SECRET": "hunter2"}
+    with user(root, env=environment) as process:
+        process.stdout.readline()
+        assert "LEADLOG_SECRET" not in psutil.Process(postmaster(root)).environ()
+        leave(process)
+
+
+@as_root
+def test_an_ordinary_user_runs_it_and_root_joins_as_that_user(open_tmp: Path):
+    home = open_tmp / "home"
+    home.mkdir()
+    shutil.chown(home, "nobody")
+    root = home / "share/leadlog/postgres"
+    with user(root, user="nobody", group=65534, extra_groups=[]) as process:
+        dsn = process.stdout.readline()
+        assert psutil.Process(postmaster(root)).username() == "nobody"
+        with user(root) as joined:
+            assert joined.stdout.readline() == dsn
+            leave(process)
+            assert ask(dsn, "SELECT 1") == 1
+            leave(joined)
+    with user(root) as alone:
+        assert ask(alone.stdout.readline(), "SELECT 1") == 1
+        assert psutil.Process(postmaster(root)).username() == "nobody"
+        leave(alone)
+    with user(root, user="nobody", group=65534, extra_groups=[]) as process:
+        assert ask(process.stdout.readline(), "SELECT 1") == 1
+        leave(process)
+
+
+@as_root
+def test_a_directory_of_somebody_else_is_refused_in_one_line(started: Cluster, root: Path):
+    with user(root, user="nobody", group=65534, extra_groups=[]) as process:
+        assert refusal(process).startswith("StartupError: ")
+
+
+@as_root
+def test_root_is_told_when_the_server_could_not_enter_the_directory(open_tmp: Path):
+    (open_tmp / "closed").mkdir(mode=0o700)
+    with pytest.raises(StartupError, match=r"cannot enter .*/closed/postgres.*LEADLOG_DATA_DIR"):
+        Cluster(open_tmp / "closed/postgres").start()
+
+
+@as_root
+def test_programs_out_of_the_servers_reach_are_copied(
+    open_tmp: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+):
+    closed = open_tmp / "closed"
+    closed.mkdir(mode=0o700)
+    installed = binaries.find(root / "data").directory.parent
+    shutil.copytree(installed, closed / "pginstall", symlinks=True)
+    monkeypatch.setattr(binaries, "candidates", lambda: [closed / "pginstall/bin"])
+    monkeypatch.setattr(binaries, "COPIES", open_tmp / "copies")
+    cluster = Cluster(root, unsafe_fast=True).start()
+    program = Path(psutil.Process(postmaster(root)).exe())
+    cluster.stop()
+    assert program.is_relative_to(open_tmp / "copies")
+
+
+def test_a_data_directory_gets_the_programs_of_its_version(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+):
+    found = {programs.major: path for path in binaries.candidates()
+             if (programs := binaries._inspect(path))}  # fmt: skip
+    if len(found) < 2:
+        pytest.skip("only one major version of PostgreSQL is installed")
+    oldest = min(found)
+    monkeypatch.setattr(binaries, "candidates", lambda: [found[oldest]])
+    Cluster(root, unsafe_fast=True).start().stop()
+    monkeypatch.undo()
+    cluster = Cluster(root, unsafe_fast=True).start()
+    assert str(ask(cluster.dsn("postgres"), "SHOW server_version")).startswith(str(oldest))
+    cluster.stop()
+    (root / "data/PG_VERSION").write_text("12\n")
+    with pytest.raises(StartupError, match="needs PostgreSQL 12"):
+        cluster.start()
