@@ -19,7 +19,7 @@ def convert(
     basis: str,
     accepted_bases: frozenset[str],
 ) -> list[Event]:
-    """Mark the lead 已转化 and enter 成交 in the same commit. The same conversion again is a no-op."""
+    """Mark the lead 已转化 and enter 成交 in the same commit; once more changes nothing."""
     require_workable(lead)
     at = converted_at or now
     not_in_the_future(at, now, "converted_at")
