@@ -24,6 +24,7 @@ from pydantic import (
 
 from aggregates.lead.events import PROFILE
 from aggregates.policy.builtin import CONTRACT_SIGNED
+from aggregates.values import money
 
 MAX_ATTRIBUTES = 50
 MAX_ATTRIBUTE_LENGTH = 1000
@@ -49,7 +50,7 @@ def _money(amount: Any) -> Decimal:
     text = format(amount, "f") if isinstance(amount, Decimal) else str(amount)
     if not isinstance(amount, str | int | Decimal) or not re.fullmatch(MONEY, text, re.ASCII):
         raise ValueError('give an amount >= 0 as a decimal string such as "85000.00"')
-    return Decimal(text)
+    return money(Decimal(text))
 
 
 def _scalar(value: Any) -> str | bool | int | float:

@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 refused or failed with a one-line reason on stderr, 2 usag
 stdout, progress to stderr only.
 """
 
+import gc
 import importlib
 import importlib.util
 import sys
@@ -36,6 +37,10 @@ def main() -> None:
         if importlib.util.find_spec(f"adapters.cli.{group}") is None:
             continue  # TEMPORARY
         importlib.import_module(f"adapters.cli.{group}")
+    # Batches make many short-lived objects without cycles: look for cycles rarely, and never
+    # among what was imported.
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
     try:
         app()
     except (Failed, Refusal, StartupError, Unavailable) as error:

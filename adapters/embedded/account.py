@@ -48,11 +48,11 @@ class Account:
             os.chown(path, self.uid, self.gid)
 
     def make_directory(self, path: Path) -> None:
-        """A directory only the account enters; the parents it makes can be passed by everybody."""
-        missing = [parent for parent in path.parents if not parent.exists()]
-        for parent in reversed(missing):
+        """A directory only the account enters, if need be with parents that it can pass."""
+        for parent in reversed([parent for parent in path.parents if not parent.exists()]):
             parent.mkdir(exist_ok=True)
-            parent.chmod(0o755)
+            if self.steps_down:
+                parent.chmod(0o755)
         path.mkdir(mode=0o700, exist_ok=True)
         self.own(path)
 

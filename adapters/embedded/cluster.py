@@ -37,7 +37,6 @@ class Cluster:
         self._server = Server(self._root, self._account, unsafe_fast=unsafe_fast)
         self._unsafe_fast = unsafe_fast
         self._share: int | None = None
-        self._process = os.getpid()
 
     def start(self) -> Self:
         """Create, start or join the server; it answers when this returns. Else StartupError.
@@ -50,8 +49,11 @@ class Cluster:
                 self._bring_up()
                 if self._share is None:
                     self._share = take(self._root / "users.lock", self._account, shared=True)
-        except PermissionError as error:
-            raise StartupError(f"{error.filename} belongs to another user") from error
+        except OSError as error:
+            raise StartupError(
+                f"cannot keep the database in {self._root}: {error.strerror}: {error.filename}, "
+                "run as the owner or choose another LEADLOG_DATA_DIR"
+            ) from error
         atexit.unregister(self.stop)
         atexit.register(self.stop)
         return self
@@ -63,8 +65,11 @@ class Cluster:
         return f"postgresql://postgres{password}@{address}/{quote(dbname, safe='')}"
 
     def stop(self) -> None:
-        """Give up this process's share; the last user shuts the server down. Also runs at exit."""
-        if self._share is None or os.getpid() != self._process:  # a forked child has no share
+        """Give up this process's share; the last user shuts the server down. Also runs at exit.
+
+        A forked child holds on to its parent's share, so that the later of the two is the user.
+        """
+        if self._share is None:
             return
         atexit.unregister(self.stop)
         if not self._root.exists():  # removed under the server, which will notice

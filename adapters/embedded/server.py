@@ -57,7 +57,7 @@ class Server:
         return not is_free(self._root / "server.lock", self._account)
 
     def answers(self) -> bool:
-        """Alive, ready by its own word, and listening: the children of a killed one do not listen."""
+        """Alive, ready by its own word, and listening: a killed one's children do not listen."""
         found = self._postmaster() if self.is_alive() else None
         return found is not None and found.status == "ready" and _listens(found.port)
 
@@ -80,7 +80,7 @@ class Server:
 
     def stop(self, patience: float) -> None:
         """PostgreSQL's fast shutdown: sessions are ended, everything is written."""
-        if self.is_alive() and (found := self._postmaster()):
+        if (found := self._postmaster()) and self.is_alive():
             with suppress(ProcessLookupError):
                 os.kill(found.pid, signal.SIGINT)
             self._await_end(patience)
@@ -89,7 +89,7 @@ class Server:
         """SIGKILL to the server and its children at once. For tests."""
         import psutil  # noqa: PLC0415 - a tool of the tests
 
-        if self.is_alive() and (found := self._postmaster()):
+        if (found := self._postmaster()) and self.is_alive():
             with suppress(psutil.NoSuchProcess):
                 postmaster = psutil.Process(found.pid)
                 for process in (postmaster, *postmaster.children()):

@@ -73,8 +73,13 @@ def ensure_building(conn: Connection, projection: Projection) -> Build:
 
 
 def swap(conn: Connection, projection: Projection, new: Build) -> None:
-    """Make `new` the live build, within the caller's transaction; the live one becomes old."""
+    """Make `new` the live build, within the caller's transaction; the live one becomes old.
+
+    LookupError when others have replaced it already.
+    """
     conn.execute(LOCK, (projection.name,))
+    if find(conn, projection.name, "live") == new:
+        return
     stale = find(conn, projection.name, "old")
     if stale and stale.generation != new.generation:
         _drop(conn, stale)

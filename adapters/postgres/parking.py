@@ -6,6 +6,7 @@ from uuid import UUID
 from adapters.postgres import log_reader
 from adapters.postgres.builds import Build, ensure_live
 from adapters.postgres.log_reader import LogRow
+from adapters.postgres.rebuild import rebuild
 from adapters.postgres.runner import fold_or_park
 from adapters.postgres.tables import Connection
 from projections.base import Projection
@@ -13,7 +14,7 @@ from projections.base import Projection
 COUNTS = "SELECT name, generation, count(*) FROM projection.parked GROUP BY name, generation"
 POSITIONS = "SELECT position FROM projection.parked WHERE name = %s AND generation = %s"
 STREAMS = (
-    "SELECT stream FROM projection.parked WHERE name = %s AND generation = %s"
+    "SELECT stream, count(*) FROM projection.parked WHERE name = %s AND generation = %s"
     " GROUP BY stream ORDER BY min(position)"
 )
 # Takes a stream's parked events out of the book; what fails again goes back in.
@@ -39,22 +40,31 @@ def parked_positions(conn: Connection, build: Build) -> set[int]:
 def retry(conn: Connection, projection: Projection) -> tuple[int, int]:
     """Fold the live build's parked events again, stream by stream, each in a transaction.
 
+    Where a row depends on the order of several streams' events the projection is built anew.
     Returns how many are folded now and how many are still parked.
     """
     build = ensure_live(conn, projection)
-    with conn.transaction():
-        streams = [s for (s,) in conn.execute(STREAMS, (build.name, build.generation))]
-    tried = sum(_retry_stream(conn, projection, build, stream) for stream in streams)
-    with conn.transaction():
-        left = parked_counts(conn).get((build.name, build.generation), 0)
+    streams, tried = _waiting(conn, build)
+    if tried and any(table.whole for table in projection.tables):
+        build = rebuild(conn, projection)
+    else:
+        for stream in streams:
+            _retry_stream(conn, projection, build, stream)
+    _, left = _waiting(conn, build)
     return tried - left, left
 
 
-def _retry_stream(conn: Connection, projection: Projection, build: Build, stream: UUID) -> int:
+def _waiting(conn: Connection, build: Build) -> tuple[list[UUID], int]:
+    """The streams that wait, the longest first, and how many events they have."""
+    with conn.transaction():
+        rows = conn.execute(STREAMS, (build.name, build.generation)).fetchall()
+    return [stream for stream, _ in rows], sum(n for _, n in rows)
+
+
+def _retry_stream(conn: Connection, projection: Projection, build: Build, stream: UUID) -> None:
     with conn.transaction():
         conn.execute(HOLD, (build.name, build.generation))
         cursor = conn.cursor(binary=True)
         cursor.execute(TAKE, (build.name, build.generation, stream))
         rows: Sequence[LogRow] = cursor.fetchall()
         fold_or_park(conn, projection, build, rows)
-        return len(rows)

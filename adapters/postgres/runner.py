@@ -62,17 +62,17 @@ def advance(
     """Fold the next batch into a build and move its checkpoint, in one transaction."""
     with conn.transaction():
         row = conn.execute(CHECKPOINT, (build.name, build.generation)).fetchone()
-        if row is None:
-            raise LookupError(f"build {build.generation} of {build.name} is gone")
+        if row is None:  # replaced, and its successor too: nothing is left to do here
+            return Progress(0, 0)
         position, any_parked = row
         head = log_reader.head(conn) if upto is None else upto
         if position >= head:
             return Progress(position, head)
         rows = log_reader.read(conn, projection, position, head, limit)
+        reached = rows[-1][0] if len(rows) == limit else head
         if any_parked:
             rows = park_followers(conn, build, rows)
         fold_or_park(conn, projection, build, rows)
-        reached = rows[-1][0] if len(rows) == limit else head
         conn.execute(MOVE, (reached, build.name, build.generation))
         return Progress(reached, head)
 
@@ -119,9 +119,9 @@ def _fold_one(conn: Connection, projection: Projection, build: Build, row: LogRo
 
 def _is_the_events_fault(error: Exception) -> bool:
     """Whether another event would have fared better; a lost connection or missing right is not."""
-    return isinstance(error, psycopg.DataError | psycopg.IntegrityError) or not isinstance(
-        error, psycopg.Error
-    )
+    too_long = psycopg.errors.ProgramLimitExceeded  # for an index, or as JSON
+    own = psycopg.DataError | psycopg.IntegrityError | too_long
+    return isinstance(error, own) or not isinstance(error, psycopg.Error)
 
 
 def _park(conn: Connection, build: Build, row: LogRow, error: str) -> None:

@@ -39,8 +39,9 @@ def record_follow_up(
 
 def require_concrete(record: FollowUpRecorded, quality: FollowUpQuality) -> None:
     """Vague records are refused with what is missing (R57, A18, golden case 8)."""
-    content = (record.content or "").strip(" 。.!！,，")
-    vague = content in quality.vague_phrases or len(content) < quality.minimum_length
+    content = _words(record.content)
+    phrases = map(_words, quality.vague_phrases)
+    vague = content in phrases or len(content) < quality.minimum_length
     if vague:
         raise Refusal(
             "vague-follow-up",
@@ -48,8 +49,13 @@ def require_concrete(record: FollowUpRecorded, quality: FollowUpQuality) -> None
             f"(at least {quality.minimum_length} characters, not 已沟通 alone)",
             "content",
         )
-    if not (record.feedback or record.next_step):
+    if not (_words(record.feedback) or _words(record.next_step)):
         raise Refusal("vague-follow-up", "add the customer's feedback or the next step", "feedback")
+
+
+def _words(text: str | None) -> str:
+    """What is said, without the spaces and punctuation that could pad it."""
+    return "".join(filter(str.isalnum, text or ""))
 
 
 def _waiting(lead: Lead) -> bool:

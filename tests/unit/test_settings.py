@@ -14,7 +14,7 @@ def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(f"LEADLOG_{name.upper()}", raising=False)
 
 
-def test_nothing_set_means_the_embedded_database_in_shanghai():
+def test_nothing_set_means_the_embedded_database_in_shanghai() -> None:
     settings = Settings.load()
     assert settings.database is None
     assert (settings.timezone, settings.zone.key) == ("Asia/Shanghai", "Asia/Shanghai")
@@ -22,7 +22,7 @@ def test_nothing_set_means_the_embedded_database_in_shanghai():
     assert not settings.allow_unsafe_postgres
 
 
-def test_the_environment_sets_and_an_argument_wins(monkeypatch: pytest.MonkeyPatch):
+def test_the_environment_sets_and_an_argument_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEADLOG_TIMEZONE", "Europe/Berlin")
     monkeypatch.setenv("LEADLOG_PORT", "9000")
     monkeypatch.setenv("LEADLOG_DATABASE", "postgresql://env/db")
@@ -31,7 +31,7 @@ def test_the_environment_sets_and_an_argument_wins(monkeypatch: pytest.MonkeyPat
     assert settings.database == "postgresql://env/db"
 
 
-def test_unknown_and_empty_variables_change_nothing(monkeypatch: pytest.MonkeyPatch):
+def test_unknown_and_empty_variables_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEADLOG_FROM_A_NEWER_VERSION", "1")
     monkeypatch.setenv("LEADLOG_DATABASE", "")
     assert Settings.load().database is None
@@ -53,7 +53,7 @@ def test_unknown_and_empty_variables_change_nothing(monkeypatch: pytest.MonkeyPa
 )
 def test_a_bad_value_is_one_line_that_names_the_variable(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
-):
+) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(StartupError) as refused:
         Settings.load()
@@ -61,7 +61,7 @@ def test_a_bad_value_is_one_line_that_names_the_variable(
     assert "\n" not in str(refused.value)
 
 
-def test_a_password_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch):
+def test_a_password_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEADLOG_DATABASE", "postgresql://me:hunter2@host/db")
     assert "hunter2" not in repr(Settings.load()) + str(Settings.load())
     monkeypatch.setenv("LEADLOG_DATABASE", "host=x password=hunter2 nonsense")
@@ -70,7 +70,7 @@ def test_a_password_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch):
     assert "hunter2" not in str(refused.value)
 
 
-def test_settings_do_not_change_and_take_no_unknown_argument():
+def test_settings_do_not_change_and_take_no_unknown_argument() -> None:
     settings = Settings.load()
     with pytest.raises(ValidationError):
         settings.port = 1  # type: ignore[misc]
@@ -80,7 +80,7 @@ def test_settings_do_not_change_and_take_no_unknown_argument():
 
 def test_the_data_directory_is_the_systems_for_root_and_ones_own_otherwise(
     monkeypatch: pytest.MonkeyPatch,
-):
+) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     assert Settings.load().data_dir == Path("/var/lib/leadlog")
     monkeypatch.setattr("os.geteuid", lambda: 1000)
@@ -91,7 +91,7 @@ def test_the_data_directory_is_the_systems_for_root_and_ones_own_otherwise(
     assert Settings.load().data_dir == Path("/srv/li/leadlog")
 
 
-def test_a_relative_data_directory_means_the_current_one(monkeypatch: pytest.MonkeyPatch):
+def test_a_relative_data_directory_means_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEADLOG_DATA_DIR", "here")
     assert Settings.load().data_dir == Path.cwd() / "here"
     monkeypatch.setenv("LEADLOG_DATA_DIR", "~/there")

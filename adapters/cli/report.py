@@ -1,0 +1,74 @@
+"""`leadlog report`: any report in the terminal, as a table, JSON or CSV."""
+
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from adapters.cli import Failed, app
+from adapters.cli.options import DatabaseOption, opened
+from adapters.cli.sheets import Format, show
+from adapters.postgres import reports
+from adapters.postgres.runner import catch_up
+from adapters.postgres.tables import connect
+from adapters.settings import Settings
+from projections.reports.catalogue import REPORTS, find
+from projections.reports.params import ReportParams, read
+from projections.reports.report import Body, Report
+
+
+@app.command("report")
+def report_(
+    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(REPORTS)}.")],
+    *,
+    dimension: Annotated[
+        str | None, typer.Option(help="E.g. source, owner, attribute:<key>; two with a comma.")
+    ] = None,
+    cohort: Annotated[str | None, typer.Option(help="Leads captured in YYYY-MM.")] = None,
+    date_from: Annotated[str | None, typer.Option("--from", help="First local date.")] = None,
+    date_to: Annotated[str | None, typer.Option("--to", help="Date after the last.")] = None,
+    attribution: Annotated[
+        str | None, typer.Option(help="Owners: at_conversion, current, first, all.")
+    ] = None,
+    denominator: Annotated[str | None, typer.Option(help="all or valid.")] = None,
+    since: Annotated[str | None, typer.Option(help="capture or assignment.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Facts that happened before TIME.")] = None,
+    as_known: Annotated[str | None, typer.Option(help="What was recorded by TIME.")] = None,
+    at_position: Annotated[int | None, typer.Option(help="The same by log position.")] = None,
+    form: Annotated[Format, typer.Option("--format")] = Format.TABLE,
+    database: DatabaseOption = None,
+) -> None:
+    """Print a report, with its read tables brought up to the log's end."""
+    report, zone = find(name), Settings.load(database=database).timezone
+    given = {
+        "dimension": dimension,
+        "cohort": cohort,
+        "from": date_from,
+        "to": date_to,
+        "attribution": attribution,
+        "denominator": denominator,
+        "since": since,
+        "as_of": _time("--as-of", as_of, zone),
+        "as_known": _time("--as-known", as_known, zone),
+        "at_position": at_position,
+    }
+    show(_answer(report, read(report, given, zone), database), form)
+
+
+def _answer(report: Report, params: ReportParams, database: str | None) -> Body:
+    with opened(database) as handle:
+        catch_up(handle.dsn, report.projections)
+        with connect(handle.dsn) as conn:
+            return reports.run(conn, report, params)
+
+
+def _time(option: str, text: str | None, zone: str) -> datetime | None:
+    """An instant; without an offset it is local time of the company."""
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise Failed(f"{option}: {text} is not a time such as 2024-05-01T09:15:00+08:00") from None
+    return time if time.tzinfo else time.replace(tzinfo=ZoneInfo(zone))

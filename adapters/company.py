@@ -1,0 +1,88 @@
+"""The company's facts, fixed once there are events: time zone, currency, kind of clock.
+
+Dates, codes and amounts in the log mean these; a start with other ones is refused. The ledger key,
+which turns bodies of commands into fingerprints, is random and made with the database.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import psycopg
+
+from adapters.clock import clock_of
+from adapters.settings import PREFIX, Settings, StartupError
+from commands.ports import Clock
+
+FACTS = "SELECT name, value FROM log.company"
+LAST = "SELECT recorded_at FROM log.leadlog_events ORDER BY notification_id DESC LIMIT 1"
+KEEP = "INSERT INTO log.company (name, value) VALUES (%s, %s) ON CONFLICT (name) DO NOTHING"
+CHANGE = (
+    "INSERT INTO log.company (name, value) VALUES (%s, %s)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What holds for the whole database. `last_recorded_at` = where the log stood at opening."""
+
+    zone: ZoneInfo
+    currency: str
+    clock_kind: str
+    ledger_key: bytes
+    last_recorded_at: datetime | None
+
+    def clock(self) -> Clock:
+        """The clock that a service on this database runs by."""
+        return clock_of(self.clock_kind, self.last_recorded_at)
+
+
+def open_company(
+    dsn: str, settings: Settings, *, clock: Literal["real", "simulated"] | None = None
+) -> Company:
+    """The company's facts, settled by the settings while there are no events yet.
+
+    `clock` None takes what the database says, else real time. StartupError on a contradiction.
+    """
+    wanted = {"timezone": settings.timezone, "currency": settings.currency}
+    with psycopg.connect(dsn) as conn:
+        conn.execute("SELECT log.lock_for_append()")  # nobody makes the first event meanwhile
+        last = conn.execute(LAST).fetchone()
+        _keep(conn, {"ledger_key": secrets.token_hex(32), "clock": clock or "real"})
+        if clock:
+            wanted["clock"] = clock
+        if last:
+            _keep(conn, wanted)
+            _require_same(conn, wanted)
+        else:
+            conn.cursor().executemany(CHANGE, list(wanted.items()))
+        facts = _facts(conn)
+    return Company(
+        zone=ZoneInfo(facts["timezone"]),
+        currency=facts["currency"],
+        clock_kind=facts["clock"],
+        ledger_key=bytes.fromhex(facts["ledger_key"]),
+        last_recorded_at=last[0] if last else None,
+    )
+
+
+def _facts(conn: psycopg.Connection[Any]) -> dict[str, str]:
+    return dict(conn.execute(FACTS).fetchall())
+
+
+def _keep(conn: psycopg.Connection[Any], facts: dict[str, str]) -> None:
+    conn.cursor().executemany(KEEP, list(facts.items()))
+
+
+def _require_same(conn: psycopg.Connection[Any], wanted: dict[str, str]) -> None:
+    found = _facts(conn)
+    for name, value in wanted.items():
+        if found[name] != value:
+            hint = "" if name == "clock" else f"set {PREFIX}{name.upper()}={found[name]} or "
+            raise StartupError(
+                f"this database's {name} is {found[name]}, fixed by its first event, not {value}: "
+                f"{hint}use another database"
+            )

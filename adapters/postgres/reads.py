@@ -1,0 +1,174 @@
+"""The read side for the API: questions in threads over a few pooled connections.
+
+When the database does not answer, a question ends in Unavailable, so that the caller may ask again.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+import psycopg
+from psycopg import sql
+from psycopg.types.json import set_json_loads
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from adapters.postgres import lead_queries, log_reader, reports
+from adapters.postgres.builds import live_builds
+from adapters.postgres.lead_refs import find_lead
+from adapters.postgres.tables import Connection
+from aggregates.event import Recorded
+from commands.ports import Unavailable
+from projections.reports.catalogue import find
+from projections.reports.params import read
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CONNECTIONS = 4
+LONGEST_QUESTION = "30s"
+POLL_SECONDS = 0.02
+REMEMBERED_CODES = 10_000
+
+
+class PostgresReads:
+    """Implements the API's `Reads` over the log and the live builds of the read models."""
+
+    def __init__(self, dsn: str, zone: ZoneInfo, *, patience: float) -> None:
+        self._zone = zone
+        self._patience = patience
+        self._codes: dict[str, UUID] = {}
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            dsn,
+            kwargs={"autocommit": True},
+            min_size=1,
+            max_size=CONNECTIONS,
+            num_workers=1,
+            open=False,
+            configure=_configure,
+            check=ConnectionPool.check_connection,
+        )
+
+    def open(self) -> None:
+        """Start connecting; questions asked meanwhile wait."""
+        self._pool.open()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await asyncio.to_thread(self._pool.close)
+
+    async def find_lead(self, reference: str) -> UUID | None:
+        """The lead with this UUID or code; a code is looked for up to the log's present end."""
+        try:
+            return self._codes.get(reference) or UUID(reference)
+        except ValueError:
+            pass
+        found = await self._ask(find_lead, reference)
+        if found is None:
+            await self.await_position(await self.head(), "leads")
+            found = await self._ask(find_lead, reference)
+        if found and len(self._codes) < REMEMBERED_CODES:
+            self._codes[reference] = found
+        return found
+
+    async def head(self) -> int:
+        """The last position of the log."""
+        return await self._ask(log_reader.head)
+
+    async def await_position(self, position: int, projection: str | None = None) -> None:
+        """Return once the read models (or one of them) reflect the position."""
+        deadline = time.monotonic() + self._patience
+        while (reached := await self._ask(_reached, projection)) < position:
+            if time.monotonic() > deadline:
+                raise Unavailable(f"the read models reflect position {reached}, not {position} yet")
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def history(self, lead: UUID) -> tuple[int, Sequence[Recorded]]:
+        """A position of the log and the lead's events at least up to there."""
+        return await self._ask(lead_queries.history, lead)
+
+    async def follow_ups(
+        self, lead: UUID, after: int, limit: int
+    ) -> tuple[int, list[Mapping[str, Any]]]:
+        """The lead's follow-ups recorded behind a position."""
+        return await self._ask(lead_queries.follow_ups, lead, after, limit)
+
+    async def leads(
+        self, filters: Mapping[str, str], after: tuple[datetime | None, UUID] | None, limit: int
+    ) -> tuple[int, list[Mapping[str, Any]]]:
+        """A page of captured leads, newest first."""
+        return await self._ask(lead_queries.leads, filters, after, limit)
+
+    async def report(self, name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A report's body; Refusal for an unknown report or parameter."""
+        return await self._ask(_report, name, given, self._zone.key)
+
+    async def evidence(
+        self, name: str, bucket: str, given: Mapping[str, Any], after: int, limit: int
+    ) -> tuple[int, list[Mapping[str, Any]], int | None]:
+        """A page of what stands behind a row of a report, and `after` of the next one."""
+        return await self._ask(_evidence, name, bucket, given, self._zone.key, after, limit)
+
+    async def condition(self) -> Mapping[str, Any]:
+        """The log's end and each read model's position."""
+        return await self._ask(_condition)
+
+    async def _ask(
+        self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await asyncio.to_thread(self._answer, question, *args, **kwargs)
+
+    def _answer(
+        self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        try:
+            with self._pool.connection(timeout=self._patience) as conn:
+                return question(conn, *args, **kwargs)
+        except psycopg.errors.QueryCanceled:
+            raise Unavailable(f"this takes longer than {LONGEST_QUESTION}: ask for less") from None
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            raise Unavailable("the database does not answer") from error
+
+
+def _configure(conn: Connection) -> None:
+    conn.execute(sql.SQL("SET ROLE leadlog_projector"))
+    conn.execute(sql.SQL("SET statement_timeout = {}").format(LONGEST_QUESTION))
+    set_json_loads(msgspec.json.decode, conn)
+
+
+def _reached(conn: Connection, projection: str | None) -> int:
+    builds = live_builds(conn)
+    wanted = [builds[projection]] if projection else builds.values()
+    return min(build.position for build in wanted)
+
+
+def _report(conn: Connection, name: str, given: Mapping[str, Any], zone: str) -> Mapping[str, Any]:
+    report = find(name)
+    return reports.run(conn, report, read(report, given, zone))
+
+
+def _evidence(
+    conn: Connection,
+    name: str,
+    bucket: str,
+    given: Mapping[str, Any],
+    zone: str,
+    after: int,
+    limit: int,
+) -> tuple[int, list[Mapping[str, Any]], int | None]:
+    report = find(name)
+    params = read(report, given, zone)
+    page = reports.evidence(conn, report, params, bucket, after=after, limit=limit)
+    return page.position, list(page.rows), page.next
+
+
+def _condition(conn: Connection) -> Mapping[str, Any]:
+    builds = live_builds(conn)
+    return {
+        "position": log_reader.head(conn),
+        "projections": {name: build.position for name, build in builds.items()},
+    }

@@ -1,0 +1,135 @@
+"""The way of a command through HTTP.
+
+A route of its own kind, past FastAPI's dependency injection and response models: those would take
+more CPU than the command itself. OpenAPI shows such a route like any other.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from fastapi.routing import APIRoute
+from pydantic import ValidationError
+from starlette.types import Receive, Scope, Send
+
+from api.access import require
+from api.problems import bad_parameter, invalid
+from api.service import Service
+from commands.caller import Caller
+from commands.models import Command
+
+C = TypeVar("C", bound=Command)
+
+_ETAG = re.compile(rb'"(\d{1,18})"')
+_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
+
+
+class Call(Generic[C]):
+    """One admitted request: who calls, for what, under which conditions."""
+
+    __slots__ = ("caller", "command", "expected_version", "key", "ref")
+
+    def __init__(
+        self, ref: str, caller: Caller, command: C, headers: Mapping[bytes, bytes]
+    ) -> None:
+        self.ref = ref
+        self.caller = caller
+        self.command = command
+        self.key = _idempotency_key(headers)
+        self.expected_version = _expected_version(headers)
+
+
+class Answer:
+    """A JSON body with its status and headers."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, body: bytes, status: int = 200, **headers: str) -> None:
+        self.body = body
+        self.status = status
+        self.headers = headers
+
+
+class CommandRoute(APIRoute):
+    """POST of one kind of command for those who may do `action`."""
+
+    def __init__(
+        self,
+        service: Service,
+        path: str,
+        action: str,
+        model: type[C],
+        handle: Callable[[Call[C]], Awaitable[Answer]],
+        **documentation: Any,
+    ) -> None:
+        super().__init__(
+            path,
+            _handled_below,
+            methods=["POST"],
+            name=action,
+            response_model=None,
+            **documentation,
+        )
+        self._service = service
+        self._action = action
+        self._parse = model.model_validate_json
+        self._handle = handle
+        self.app = self._answer
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        principal = await self._service.doorkeeper.admit(headers)
+        require(principal, self._action)
+        command = self._parsed(await read_body(receive))
+        ref = scope["path_params"].get("ref", "")
+        answer = await self._handle(Call(ref, principal.caller, command, headers))
+        await send_json(send, answer)
+
+    def _parsed(self, body: bytes) -> Command:
+        try:
+            return self._parse(body)
+        except ValidationError as error:
+            raise invalid(error) from None
+
+
+async def _handled_below() -> None:
+    """Stands where FastAPI wants an endpoint to document."""
+
+
+async def read_body(receive: Receive) -> bytes:
+    """The whole body of a request."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+    return body
+
+
+async def send_json(send: Send, answer: Answer) -> None:
+    """Answer with JSON."""
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(answer.body)),
+    ]
+    headers += [(k.replace("_", "-").encode(), v.encode()) for k, v in answer.headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def _idempotency_key(headers: Mapping[bytes, bytes]) -> str | None:
+    key = headers.get(b"idempotency-key")
+    if key is None:
+        return None
+    if not _KEY.fullmatch(key):
+        raise bad_parameter("Idempotency-Key", "has 1 to 255 visible ASCII characters")
+    return key.decode()
+
+
+def _expected_version(headers: Mapping[bytes, bytes]) -> int | None:
+    etag = headers.get(b"if-match")
+    if etag is None:
+        return None
+    if not (match := _ETAG.fullmatch(etag.strip())):
+        raise bad_parameter("If-Match", 'is one version in quotes, as ETag gives it: "7"')
+    return int(match[1])

@@ -1,0 +1,91 @@
+"""Leads as they are, as they were, in pages; and their follow-ups."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from aggregates.lead.state import Lead, fold
+from api.lead_json import lead_json, row_json
+from api.leads import existing
+from api.openapi import problems
+from api.problems import not_found
+from api.reading import Instant, Page, Read, allow, answer, decode_cursor, encode_cursor
+from api.service import Service
+from projections.base import visible
+
+
+class LeadAt(Read):
+    """Which facts to see: those before an instant, those known at an instant, or all."""
+
+    as_of: Instant | None = None
+    """Only facts that had happened before this instant."""
+    as_known: Instant | None = None
+    """Only facts that had been recorded at this instant."""
+
+
+class LeadFilter(Page):
+    """Which leads to list: those that have all of these values."""
+
+    stage: str | None = None
+    level: str | None = None
+    source: str | None = None
+    industry: str | None = None
+    region: str | None = None
+    owner: str | None = None
+    team: str | None = None
+
+
+def router(service: Service) -> APIRouter:
+    """The reads of leads."""
+    routes = APIRouter(
+        prefix="/v1/leads",
+        tags=["leads"],
+        dependencies=[allow(service, "lead.read")],
+        responses=problems(401, 403, 404, 422, 503),
+        default_response_class=Response,
+    )
+
+    @routes.get("")
+    async def list_leads(query: Annotated[LeadFilter, Query()]) -> Response:
+        """Captured leads, newest first; those whose capture time is unknown come last."""
+        await caught_up(query)
+        place = decode_cursor(query.cursor, tuple[datetime | None, UUID]) if query.cursor else None
+        filters = query.model_dump(exclude=set(Page.model_fields), exclude_none=True)
+        position, rows = await service.reads.leads(filters, place, query.limit)
+        last = (rows[-1]["captured_at"], rows[-1]["id"]) if rows else None
+        return page(position, rows, query.limit, last)
+
+    @routes.get("/{ref:ref}")
+    async def read_lead(ref: str, query: Annotated[LeadAt, Query()]) -> Response:
+        """A lead as it is, or as it was (`as_of`), or as it was known to be (`as_known`)."""
+        lead = await existing(service, ref)
+        position, recorded = await service.reads.history(lead)
+        if query.as_known:
+            recorded = [r for r in recorded if r.recorded_at <= query.as_known]
+        state = fold(Lead(lead), (r.event for r in visible(recorded, query.as_of)))
+        if not (state.captured if query.as_of else state.version):
+            raise not_found("there is no such lead")
+        return answer(lead_json(state, service.zone), position, ETag=f'"{state.version}"')
+
+    @routes.get("/{ref:ref}/follow-ups")
+    async def list_follow_ups(ref: str, query: Annotated[Page, Query()]) -> Response:
+        """The lead's follow-ups in the order of recording."""
+        lead = await existing(service, ref)
+        await caught_up(query)
+        after = decode_cursor(query.cursor, int) if query.cursor else 0
+        position, rows = await service.reads.follow_ups(lead, after, query.limit)
+        return page(position, rows, query.limit, rows[-1]["position"] if rows else None)
+
+    async def caught_up(query: Read) -> None:
+        if query.min_position:
+            await service.reads.await_position(query.min_position)
+
+    def page(position: int, rows: list[Any], limit: int, last: Any) -> Response:
+        following = encode_cursor(last) if len(rows) == limit else None
+        items = [row_json(row, service.zone) for row in rows]
+        return answer({"items": items, "next": following, "position": position}, position)
+
+    return routes

@@ -1,0 +1,122 @@
+"""What OpenAPI says where FastAPI cannot see it: bodies and headers of commands, errors, tokens."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from commands.models import Command
+
+BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "`leadlog tokens create --user U --name N` prints a token once.",
+}
+PROBLEM: Mapping[str, Any] = {
+    "type": "object",
+    "description": "RFC 9457: `type` is stable, `errors` point at the places at fault.",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "examples": ["/problems/invalid-request"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["detail"],
+                "properties": {
+                    "pointer": {"type": "string", "examples": ["#/customer"]},
+                    "parameter": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+_PROBLEM_CONTENT = {
+    "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+}
+_ERRORS = {
+    400: "Malformed request",
+    401: "No valid token",
+    403: "The caller's role does not allow it",
+    404: "No such thing, or none that the caller may see",
+    409: "Others kept changing the lead: try again",
+    412: "The lead has another version than If-Match says",
+    413: "The body is too large",
+    422: "Refused, with the reason",
+    429: "Too many requests",
+    503: "Not now: try again after Retry-After seconds",
+}
+COMMAND_HEADERS = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "description": "The same key again has no second effect and gets the same answer.",
+    },
+    {
+        "name": "If-Match",
+        "in": "header",
+        "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
+        "description": "Only if the lead has this version (its ETag).",
+    },
+]
+REF = {
+    "name": "ref",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "The lead's UUID or code.",
+    "example": "XLSH20240501001",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The errors that a route may answer."""
+    return {s: {"description": _ERRORS[s], "content": _PROBLEM_CONTENT} for s in statuses}
+
+
+def command(model: type[Command], status: int, *, on_lead: bool) -> dict[str, Any]:
+    """The documentation of a command's route."""
+    return {
+        "summary": (model.__doc__ or "").strip(),
+        "operation_id": model.__name__,
+        "status_code": status,
+        "responses": {
+            **problems(400, 401, 403, 409, 413, 422, 429, 503),
+            **(problems(404, 412) if on_lead else {}),
+        },
+        "openapi_extra": {
+            "parameters": [*([REF] if on_lead else []), *COMMAND_HEADERS],
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": {"$ref": f"#/components/schemas/{model.__name__}"}
+                    }
+                },
+            },
+        },
+    }
+
+
+def document(app: FastAPI, models: Mapping[str, Mapping[str, Any]]) -> None:
+    """Have `app` describe itself, with these schemas beside those that FastAPI finds."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = get_openapi(
+                title="leadlog", version=app.version, summary=app.summary, routes=app.routes
+            )
+            components = schema.setdefault("components", {})
+            components.setdefault("schemas", {}).update({**models, "Problem": PROBLEM})
+            components["securitySchemes"] = {"bearer": BEARER}
+            schema["security"] = [{"bearer": []}]
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,162 @@
+"""Every error as an RFC 9457 problem: a stable `type`, a sentence, pointers to the fields at fault.
+
+Nothing of the inside is told: an unexpected error is logged and answered with a bare 500.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from aggregates.refusal import Refusal
+from commands.leads import UnknownLead
+from commands.loop import CommandReused, Contended, VersionMismatch
+from commands.models import EMAIL, NO_NUL, PHONE
+from commands.ports import Unavailable
+
+logger = logging.getLogger("leadlog.api")
+
+MEDIA_TYPE = "application/problem+json"
+TYPES = "/problems/"
+RETRY_SECONDS = 1
+
+_PATTERNS = {
+    NO_NUL: "must not contain the character NUL",
+    PHONE: "is not a telephone number: give digits, with separators if you like",
+    EMAIL: "is not an e-mail address",
+}
+_IN_THE_URL = ("query", "path", "header", "cookie")
+_LOST = "the database does not answer now: send the same request again"
+
+
+class Problem(Exception):  # noqa: N818 - it is an answer
+    """An answer that is an error. `errors` name the places at fault (RFC 9457, section 3)."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        errors: Iterable[Mapping[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.errors = list(errors)
+        self.headers = dict(headers or {})
+
+    def body(self) -> bytes:
+        """The problem as JSON."""
+        problem: dict[str, Any] = {
+            "type": TYPES + self.code,
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.errors:
+            problem["errors"] = self.errors
+        return msgspec.json.encode(problem)
+
+
+def not_found(what: str = "there is nothing here") -> Problem:
+    """Also for what the caller may not see."""
+    return Problem(404, "not-found", what)
+
+
+def bad_parameter(name: str, detail: str) -> Problem:
+    """A query parameter or header that cannot be read."""
+    errors = [{"parameter": name, "detail": detail}]
+    return Problem(400, "invalid-parameter", f"{name} {detail}", errors=errors)
+
+
+def unavailable(detail: str) -> Problem:
+    """Not now; the same request may succeed later."""
+    return Problem(503, "unavailable", detail, headers={"Retry-After": str(RETRY_SECONDS)})
+
+
+def invalid(error: ValidationError | RequestValidationError, place: str = "#") -> Problem:
+    """What validation found. Malformed JSON is 400, a wrong value 422."""
+    found = error.errors()
+    if any(item["type"] == "json_invalid" for item in found):
+        return Problem(400, "malformed-json", found[0]["msg"])
+    errors = [_error(item, place) for item in found]
+    return Problem(
+        422, "invalid-request", "the request has values that are not allowed", errors=errors
+    )
+
+
+def _error(item: Mapping[str, Any], place: str) -> dict[str, str]:
+    detail = _PATTERNS.get(item.get("ctx", {}).get("pattern"), item["msg"])
+    detail = detail.removeprefix("Value error, ")
+    where, *path = item["loc"] or ("",)
+    if where in _IN_THE_URL:
+        return {"parameter": ".".join(map(str, path)), "detail": detail}
+    return {"pointer": _pointer(place, item["loc"]), "detail": detail}
+
+
+def _pointer(place: str, path: Iterable[str | int]) -> str:
+    """A JSON pointer as a URI fragment (RFC 6901, section 6)."""
+    return "/".join((place, *(str(p).replace("~", "~0").replace("/", "~1") for p in path)))
+
+
+def _refused(refusal: Refusal) -> Problem:
+    errors = [{"pointer": f"#/{refusal.field}", "detail": refusal.message}] if refusal.field else ()
+    return Problem(422, refusal.code, refusal.message, errors=errors)
+
+
+def _reserved(error: HTTPException) -> Problem:
+    """What the framework itself answers: no such route, no such method."""
+    phrase = HTTPStatus(error.status_code).phrase
+    code = phrase.lower().replace(" ", "-")
+    return Problem(error.status_code, code, str(error.detail), headers=error.headers)
+
+
+_ANSWERS: Mapping[type[Exception], Callable[[Any], Problem]] = {
+    Problem: lambda problem: problem,
+    ValidationError: invalid,
+    RequestValidationError: invalid,
+    HTTPException: _reserved,
+    UnknownLead: lambda refusal: not_found(refusal.message),
+    Refusal: _refused,
+    VersionMismatch: lambda error: Problem(412, "version-mismatch", str(error)),
+    CommandReused: lambda error: Problem(422, "idempotency-key-reused", str(error)),
+    Contended: lambda error: Problem(
+        409, "contended", str(error), headers={"Retry-After": str(RETRY_SECONDS)}
+    ),
+    Unavailable: lambda error: unavailable(str(error)),
+}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every exception of an application with its problem."""
+    for kind, answer in _ANSWERS.items():
+        app.add_exception_handler(kind, _handler(answer))
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _handler(answer: Callable[[Any], Problem]) -> Callable[[Request, Any], Awaitable[Response]]:
+    async def handle(_: Request, error: Exception) -> Response:
+        return response(answer(error))
+
+    return handle
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return response(Problem(500, "internal-error", "something went wrong here; it is logged"))
+
+
+def response(problem: Problem) -> Response:
+    """The problem as a response."""
+    return Response(problem.body(), problem.status, headers=problem.headers, media_type=MEDIA_TYPE)

@@ -1,0 +1,97 @@
+"""What every read has in common: who may, from which position on, how far, and the answer."""
+
+import binascii
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from fastapi import Depends, Request
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.responses import Response
+
+from api.access import require
+from api.problems import bad_parameter
+from api.service import Service
+from commands.caller import Principal
+
+T = TypeVar("T")
+
+MAX_PAGE = 200
+_LOST_PLUS = re.compile(r"(?<=\d) (?=\d\d:\d\d$)")
+
+
+def _plus(text: Any) -> Any:
+    """A `+` that a client wrote plainly into a URL arrives as a space."""
+    return _LOST_PLUS.sub("+", text) if isinstance(text, str) else text
+
+
+Instant = Annotated[
+    AwareDatetime, BeforeValidator(_plus), AfterValidator(lambda at: at.astimezone(UTC))
+]
+
+
+class Read(BaseModel):
+    """Parameters of every read; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    min_position: int | None = Field(None, ge=0)
+    """Wait until this position of the log is reflected, as a command's Leadlog-Position names it."""
+
+
+class Page(Read):
+    """Parameters of every list."""
+
+    limit: int = Field(50, ge=1, le=MAX_PAGE)
+    cursor: str | None = Field(None, max_length=200)
+    """`next` of the page before."""
+
+
+def allowed(service: Service, action: str) -> Callable[[Request], Awaitable[Principal]]:
+    """A dependency that admits those who may do `action`."""
+
+    async def admitted(request: Request) -> Principal:
+        principal = await service.doorkeeper.admit(dict(request.scope["headers"]))
+        require(principal, action)
+        return principal
+
+    return admitted
+
+
+def allow(service: Service, action: str) -> Any:
+    """The same, as a route's `dependencies` take it."""
+    return Depends(allowed(service, action))
+
+
+def answer(body: Mapping[str, Any] | bytes, position: int, **headers: str) -> Response:
+    """A JSON body and the position of the log that it reflects."""
+    content = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    headers["Leadlog-Position"] = str(position)
+    return Response(content, headers=headers, media_type="application/json")
+
+
+def encode_cursor(place: Any) -> str:
+    """The end of a page, for the next one to go on behind it."""
+    return urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, kind: type[T]) -> T:
+    """The place that a cursor stands for; the problem 400 when it was not made by us."""
+    try:
+        return msgspec.json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=kind)
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        raise bad_parameter("cursor", "is not one that this list gave out") from None
+
+
+def as_datetime(text: str, name: str) -> datetime:
+    """An instant out of a query; the problem 400 without an offset."""
+    try:
+        at = datetime.fromisoformat(_plus(text))
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise bad_parameter(name, "is an RFC 3339 time with an offset, 2024-05-01T09:15:00+08:00")
+    return at.astimezone(UTC)

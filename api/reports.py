@@ -1,0 +1,83 @@
+"""Reports over HTTP, and the leads and events behind each of their cells."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.openapi import problems
+from api.problems import bad_parameter
+from api.reading import (
+    MAX_PAGE,
+    allow,
+    answer,
+    as_datetime,
+    decode_cursor,
+    encode_cursor,
+)
+from api.service import Service
+from projections.reports.params import PARAMETERS
+
+INSTANTS = ("as_of", "as_known")
+
+
+def router(service: Service) -> APIRouter:
+    """The reports."""
+    routes = APIRouter(
+        prefix="/v1/reports",
+        tags=["reports"],
+        dependencies=[allow(service, "report.read")],
+        responses=problems(401, 403, 404, 422, 503),
+        default_response_class=Response,
+    )
+
+    @routes.get("/{name}", openapi_extra=_documented())
+    async def read_report(name: str, request: Request) -> Response:
+        """A report by the dimensions and for the facts asked for."""
+        given = await asked(request)
+        body = await service.reads.report(name, given)
+        return answer(body, body["position"])
+
+    @routes.get("/{name}/rows/{bucket:path}/evidence", openapi_extra=_documented("cursor", "limit"))
+    async def read_evidence(name: str, bucket: str, request: Request) -> Response:
+        """The leads and log positions behind one row of a report."""
+        given = await asked(request)
+        cursor, limit = given.pop("cursor", None), _whole("limit", given.pop("limit", "50"))
+        if not 1 <= limit <= MAX_PAGE:
+            raise bad_parameter("limit", f"lies between 1 and {MAX_PAGE}")
+        after = decode_cursor(cursor, int) if cursor else 0
+        position, rows, last = await service.reads.evidence(name, bucket, given, after, limit)
+        body = {"report": name, "bucket": bucket, "position": position, "rows": rows}
+        return answer({**body, "next": last and encode_cursor(last)}, position)
+
+    async def asked(request: Request) -> dict[str, Any]:
+        """The report's parameters; waits for `min_position` first."""
+        given = read_parameters(request.query_params)
+        if (position := given.pop("min_position", None)) is not None:
+            await service.reads.await_position(_whole("min_position", position))
+        return given
+
+    return routes
+
+
+def read_parameters(query: Mapping[str, str]) -> dict[str, Any]:
+    """The query's parameters, instants and positions among them read."""
+    given: dict[str, Any] = dict(query)
+    for name in INSTANTS:
+        if name in given:
+            given[name] = as_datetime(given[name], name)
+    if "at_position" in given:
+        given["at_position"] = _whole("at_position", given["at_position"])
+    return given
+
+
+def _whole(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise bad_parameter(name, "is a whole number >= 0")
+    return int(text)
+
+
+def _documented(*more: str) -> dict[str, Any]:
+    names = (*PARAMETERS, "min_position", *more)
+    return {"parameters": [{"name": n, "in": "query", "schema": {"type": "string"}} for n in names]}

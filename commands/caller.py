@@ -1,0 +1,36 @@
+"""Who asks for a command."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`actor` is `user:<name>`, `process:<name>`, `import:<source>` or `operator:<os user>`.
+
+    `correlation_id` names the intent that this command belongs to, `causation_id` the event or
+    command before it; None where there is nothing before it.
+    """
+
+    actor: str
+    correlation_id: UUID | None = None
+    causation_id: UUID | None = None
+
+    @property
+    def person(self) -> str | None:
+        """The user's name; None when no person asks."""
+        kind, _, name = self.actor.partition(":")
+        return name if kind == "user" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A person who proved who they are, with the role that decides what they may do."""
+
+    name: str
+    role: str
+
+    @property
+    def caller(self) -> Caller:
+        """The person as the caller of a command."""
+        return Caller(f"user:{self.name}")

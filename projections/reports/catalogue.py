@@ -1,0 +1,39 @@
+"""Every report by its name."""
+
+from collections.abc import Mapping
+
+from aggregates.refusal import Refusal
+from projections.reports import (
+    activity,
+    conversion,
+    conversions,
+    cycle_time,
+    funnel,
+    response_time,
+    stage_duration,
+    wins,
+)
+from projections.reports.report import Report
+
+REPORTS: Mapping[str, Report] = {
+    module.REPORT.name: module.REPORT
+    for module in (
+        conversion,
+        cycle_time,
+        wins,
+        response_time,
+        activity,
+        funnel,
+        stage_duration,
+        conversions,
+    )
+}
+
+
+def find(name: str) -> Report:
+    """The report of that name; Refusal names those there are."""
+    if name not in REPORTS:
+        raise Refusal(
+            "unknown-report", f"there is no report {name}: choose one of {', '.join(REPORTS)}"
+        )
+    return REPORTS[name]

@@ -1,0 +1,200 @@
+"""Random histories of leads: every kind of event, in orders that commands allow and others too.
+
+Times may be unknown, leads uncaptured or captured twice, conversions reversed and made again,
+sources changed: what imports may bring, the folds have to take.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import psycopg
+
+from adapters.postgres.codec import encode, encode_meta
+from aggregates.event import Event, Meta
+from aggregates.lead import events as e
+
+APPEND = (
+    "SELECT outcome FROM log.append(%s::uuid[], %s::bytea[], %s::int[], %s::uuid[], %s::bigint[],"
+    " %s::text[], %s::bytea[])"
+)
+FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
+SOURCES = ("官网注册", "展会咨询", "转介绍", "", None)
+PEOPLE = ("王芳", "李雷", "Ana", None)
+STAGES = ("待分配", "待跟进", "已联系", "需求确认", "foreign stage", "成交")
+TEXTS = (None, "", "请回电13912345678", "mail li.lei@example.cn", "需采购50台办公电脑", "'\"\\\t,")
+
+
+class Entry(NamedTuple):
+    """An event and its place in its stream."""
+
+    stream: UUID
+    version: int
+    event: Event
+
+
+class Stored(NamedTuple):
+    """An event as the log takes it."""
+
+    command: UUID
+    stream: UUID
+    version: int
+    topic: str
+    state: bytes
+
+
+def history(rng: Random, leads: int = 2, longest: int = 9) -> list[list[Entry]]:
+    """The events of a few leads, each in its order."""
+    return [_lead(rng, rng.randint(1, longest)) for _ in range(leads)]
+
+
+def interleaved(rng: Random, leads: Sequence[Sequence[Entry]]) -> list[Entry]:
+    """One log of many leads: a random order that keeps each lead's own."""
+    turns = [n for n, own in enumerate(leads) for _ in own]
+    rng.shuffle(turns)
+    following = [iter(own) for own in leads]
+    return [next(following[n]) for n in turns]
+
+
+def append(dsn: str, entries: Sequence[Entry], *, per_commit: int = 200) -> None:
+    """Put entries into the log, each as a command of its own."""
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        for start in range(0, len(entries), per_commit):
+            _commit(conn, [_stored(entry) for entry in entries[start : start + per_commit]])
+
+
+def append_bytes(dsn: str, stream: UUID, version: int, topic: str, state: bytes) -> None:
+    """Put an event into the log as it is."""
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        _commit(conn, [Stored(uuid4(), stream, version, topic, state)])
+
+
+def _commit(conn: psycopg.Connection[Any], rows: Sequence[Stored]) -> None:
+    commands, *events = map(list, zip(*rows, strict=True))
+    owners = list(range(1, len(rows) + 1))
+    outcomes = conn.execute(APPEND, (commands, [b"x"] * len(rows), owners, *events))
+    assert {outcome for (outcome,) in outcomes} == {"appended"}
+
+
+def _stored(entry: Entry) -> Stored:
+    command = UUID(int=entry.stream.int ^ entry.version)
+    state = encode(entry.event, encode_meta(Meta("user:test", command)))
+    return Stored(command, entry.stream, entry.version, entry.event.topic, state)
+
+
+def _lead(rng: Random, length: int) -> list[Entry]:
+    stream = UUID(int=rng.getrandbits(128) & ~0xFFFF)
+    events = [_event(rng, rng.choice(MAKERS)) for _ in range(length)]
+    if rng.random() < 0.8:
+        events.insert(0 if rng.random() < 0.8 else rng.randint(0, length), _captured(rng))
+    return [Entry(stream, n, event) for n, event in enumerate(events, 1)]
+
+
+def _event(rng: Random, make: Any) -> Event:
+    event: Event = make(rng)
+    return event
+
+
+def _at(rng: Random) -> datetime | None:
+    """An instant within two years, microseconds and all; one in eight is unknown."""
+    if rng.random() < 1 / 8:
+        return None
+    return FIRST_DAY + timedelta(microseconds=rng.randrange(2 * 365 * 86_400 * 10**6))
+
+
+def _details(rng: Random) -> dict[str, Any]:
+    """Some values: profile fields and attributes of every JSON type."""
+    possible: dict[str, Any] = {
+        "source": rng.choice(SOURCES),
+        "industry": rng.choice(("制造业", "信息技术", None)),
+        "owner": rng.choice(PEOPLE),
+        "team": rng.choice(("华东一组", None)),
+        "phone": rng.choice(("13912345678", "010-6555 1234", None)),
+        "email": rng.choice(("zhang.wei@example.cn", None)),
+        "need": rng.choice(TEXTS),
+        "level": rng.choice(("high", "unrated")),
+        "customer": rng.choice(("A科技有限公司", "Ünïcode & Söhne")),
+        "size": rng.choice((7, 1.5, True, None, "大", ["a", 1], {"deep": [None]})),
+        "19-digit": str(rng.randrange(10**18, 10**19)),
+    }
+    names = rng.sample(sorted(possible), rng.randint(0, 4))
+    return {name: possible[name] for name in names}
+
+
+def _captured(rng: Random) -> Event:
+    return e.LeadCaptured(
+        occurred_at=_at(rng),
+        code=f"XLSH20240501{rng.randrange(1000):03}",
+        details=_details(rng),
+        external_id=rng.choice((None, "1234567890123456789")),
+        source_system=rng.choice((None, "crm")),
+    )
+
+
+def _assigned(rng: Random) -> Event:
+    return e.LeadAssigned(
+        occurred_at=_at(rng),
+        owner=rng.choice(PEOPLE),
+        team=rng.choice(("华东一组", "华南", None)),
+        details=_details(rng),
+    )
+
+
+def _reassigned(rng: Random) -> Event:
+    return e.LeadReassigned(
+        occurred_at=_at(rng),
+        owner=rng.choice(("王芳", "李雷", "Bo")),
+        team=rng.choice(("华南", None)),
+        previous_owner="王芳",
+        reason=rng.choice(TEXTS),
+    )
+
+
+def _stage_changed(rng: Random) -> Event:
+    return e.StageChanged(occurred_at=_at(rng), stage=rng.choice(STAGES))
+
+
+def _follow_up(rng: Random) -> Event:
+    outcome = rng.choice(("connected", "no_answer"))
+    return e.FollowUpRecorded(
+        occurred_at=_at(rng),
+        code=f"GJ20240501{rng.randrange(1000):03}",
+        connected=outcome == "connected",
+        outcome=outcome,
+        by=rng.choice(PEOPLE),
+        method=rng.choice(("电话沟通", "邮件", None)),
+        content=rng.choice(TEXTS),
+        feedback=rng.choice(TEXTS),
+        next_step=rng.choice(TEXTS),
+        next_step_due=rng.choice((None, FIRST_DAY.date())),
+        stage=rng.choice((None, "已联系")),
+        details=_details(rng),
+    )
+
+
+def _converted(rng: Random) -> Event:
+    amounts = (None, Decimal("85000.00"), Decimal("0.1"), Decimal(10) ** 15, Decimal("1E+3"))
+    return e.LeadConverted(
+        occurred_at=_at(rng),
+        amount=rng.choice(amounts),
+        basis=rng.choice(("contract_signed", "first_order", None)),
+        details=_details(rng),
+    )
+
+
+MAKERS = (
+    _captured,
+    _assigned,
+    _reassigned,
+    _stage_changed,
+    _follow_up,
+    _follow_up,
+    lambda rng: e.LeadInvalidated(occurred_at=_at(rng), reason=rng.choice((None, "客户明确拒绝"))),
+    lambda rng: e.LeadReopened(occurred_at=_at(rng)),
+    _converted,
+    _converted,
+    lambda rng: e.ConversionReversed(occurred_at=_at(rng), reason="合同撤销"),
+)

@@ -1,0 +1,106 @@
+"""Every read table is the fold of the log: whatever the batches, the order of leads, the way to it.
+
+Judged three times: builds against each other, by the product's `verify`, and by the checker.
+"""
+
+import json
+from collections import Counter
+from random import Random
+from uuid import UUID
+
+import pytest
+
+from adapters.postgres import rebuild as rebuilding
+from adapters.postgres.builds import Build, ensure_building, ensure_live, swap
+from adapters.postgres.rebuild import rebuild
+from adapters.postgres.runner import advance, catch_up
+from adapters.postgres.tables import Connection, connect
+from adapters.postgres.verify import table_hash, verify
+from projections.base import Projection
+from projections.catalogue import PROJECTIONS
+from tests.checker import check, read
+from tests.checker_fold import Row
+from tests.conformance.histories import append, history, interleaved
+from tests.seed import SEED
+from tests.size import size
+
+ROUNDS, HISTORIES = size(5, 250), size(60, 80)
+SPLITS = (1, 2, 7, 500)
+PLACE = {
+    "position", "captured_position", "converted_position", "recorded_at",
+    "channel_leads", "channel_converted",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_batches_redeliveries_and_rebuilds_make_the_same_tables(
+    number: int, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = _rng(number)
+    append(dsn, interleaved(rng, [lead for _ in range(HISTORIES) for lead in history(rng)]))
+    monkeypatch.setattr(rebuilding, "REBUILD_BATCH", 7)  # batches end in the middle of streams
+    with connect(dsn) as conn:
+        for projection in PROJECTIONS.values():
+            ensure_live(conn, projection)
+            hashes: dict[int | str, str] = {
+                limit: _filled(conn, projection, limit) for limit in SPLITS
+            }
+            assert all(v.equal for v in verify(conn, projection))
+            hashes["rebuilt"] = _hash(conn, rebuild(conn, projection))
+            assert len(set(hashes.values())) == 1, (projection.name, hashes)
+            assert all(v.equal for v in verify(conn, projection))
+    assert check(dsn) == []
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_other_interleavings_make_the_same_rows_of_each_lead(number: int, dsn: str) -> None:
+    rng = _rng(number)
+    leads = [lead for _ in range(HISTORIES) for lead in history(rng)]
+    twins = [[entry._replace(stream=_twin(entry.stream)) for entry in lead] for lead in leads]
+    append(dsn, interleaved(rng, leads) + interleaved(rng, twins))
+    catch_up(dsn)
+    assert check(dsn) == []
+    theirs = {lead[0].stream for lead in twins}
+    for name, rows in read(dsn).tables.items():
+        if name != "channels":
+            one = Counter(_shape(row) for row in rows if row["lead"] not in theirs)
+            other = Counter(_shape(row) for row in rows if row["lead"] in theirs)
+            assert one == other, name
+
+
+def _rng(number: int) -> Random:
+    print(f"SEED={SEED}")
+    return Random(f"{SEED}-{number}")
+
+
+def _filled(conn: Connection, projection: Projection, limit: int) -> str:
+    """The hash of a build made in batches of `limit`, each delivered twice; it becomes live."""
+    build = ensure_building(conn, projection)
+    while not _delivered_twice(conn, projection, build, limit):
+        pass
+    with conn.transaction():
+        swap(conn, projection, build)
+    return _hash(conn, build)
+
+
+def _hash(conn: Connection, build: Build) -> str:
+    with conn.transaction():
+        return table_hash(conn, build.name, build.schema)
+
+
+def _delivered_twice(conn: Connection, projection: Projection, build: Build, limit: int) -> bool:
+    first = advance(conn, projection, build, limit=limit)
+    again = advance(conn, projection, build, limit=limit, upto=first.position)
+    assert again.position == first.position
+    return first.done
+
+
+def _twin(stream: UUID) -> UUID:
+    return UUID(int=stream.int ^ 1 << 64)
+
+
+def _shape(row: Row) -> str:
+    """A lead's row without what depends on the place of its events among those of others."""
+    kept = {name: value for name, value in row.items() if name not in PLACE}
+    kept["lead"] = min(row["lead"], _twin(row["lead"]))
+    return json.dumps(kept, default=str, sort_keys=True)

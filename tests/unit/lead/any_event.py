@@ -1,0 +1,39 @@
+"""Events of every type with anything in their fields, for tests that hold for all histories."""
+
+from dataclasses import fields
+from datetime import UTC, date
+from decimal import Decimal
+from typing import Any, get_type_hints
+
+from hypothesis import strategies as st
+
+from aggregates.event import Event
+from aggregates.lead.events import EVENTS, PROFILE, Details
+
+texts = st.text(max_size=5)
+values = st.one_of(st.none(), texts, st.booleans(), st.integers(), st.lists(texts, max_size=2))
+details = st.dictionaries(st.one_of(st.sampled_from(PROFILE), texts), values, max_size=4)
+STRATEGIES: dict[Any, st.SearchStrategy[Any]] = {
+    str: texts,
+    str | None: st.none() | texts,
+    bool: st.booleans(),
+    date | None: st.none() | st.dates(),
+    Decimal | None: st.none() | st.decimals(allow_nan=False),
+    Details: details,
+}
+
+
+class Unheard(Event):
+    """An event of a later program."""
+
+    topic = "lead.unheard-of"
+
+
+def any_of(cls: type[Event]) -> st.SearchStrategy[Event]:
+    """Events of a type with anything in their fields, and a time or none."""
+    hints = get_type_hints(cls)
+    own = {f.name: STRATEGIES[hints[f.name]] for f in fields(cls) if f.name != "occurred_at"}
+    return st.builds(cls, occurred_at=st.none() | st.datetimes(timezones=st.just(UTC)), **own)
+
+
+events = st.one_of(*map(any_of, EVENTS), st.builds(Unheard))
