@@ -45,6 +45,7 @@ class HistoryFile:
         self._lines = _Lines(_unpacked(self._raw))
         csv.field_size_limit(LONGEST_LINE)
         self._reader = csv.reader(self._lines, strict=True)
+        self._width = len(HEADER)
         try:
             self._width = self._read_header()
         except BaseException:
@@ -141,7 +142,7 @@ class _Lines:
 
 def _open(path: Path) -> io.BufferedReader:
     try:
-        return path.open("rb", buffering=BUFFER)
+        return io.BufferedReader(io.FileIO(path), BUFFER)
     except OSError as error:
         raise Unreadable(f"cannot be opened: {error.strerror}") from error
 

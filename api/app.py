@@ -52,6 +52,7 @@ def create_app(settings: Settings, dsn: str) -> FastAPI:
         doorkeeper=Doorkeeper(tokens),
         commands=LeadCommands(loop, log, clock, company.zone, company.ledger_key),
         reads=reads,
+        page_limit=settings.page_limit,
     )
 
     @asynccontextmanager

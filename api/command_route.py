@@ -72,7 +72,7 @@ class CommandRoute(APIRoute):
         )
         self._service = service
         self._action = action
-        self._parse = model.model_validate_json
+        self._parse: Callable[[bytes], Any] = model.model_validate_json
         self._handle = handle
         self.app = self._answer
 
@@ -85,7 +85,7 @@ class CommandRoute(APIRoute):
         answer = await self._handle(Call(ref, principal.caller, command, headers))
         await send_json(send, answer)
 
-    def _parsed(self, body: bytes) -> Command:
+    def _parsed(self, body: bytes) -> Any:
         try:
             return self._parse(body)
         except ValidationError as error:

@@ -76,7 +76,9 @@ def cpu_seconds(process: psutil.Process) -> float:
 @contextmanager
 def server() -> Iterator[Server]:
     """A server for the time of a benchmark, removed afterwards."""
-    root = Path(tempfile.mkdtemp(prefix="leadlog-bench-", dir=os.environ.get("BENCH_DIR", "/var/tmp")))
+    root = Path(
+        tempfile.mkdtemp(prefix="leadlog-bench-", dir=os.environ.get("BENCH_DIR", "/var/tmp"))
+    )
     root.chmod(0o755)
     running = Server(root)
     try:

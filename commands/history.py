@@ -56,7 +56,8 @@ class Fact(NamedTuple):
 
     def event(self, code: str | None) -> Event:
         """The event; `code` is None exactly where there is no prefix."""
-        return self.kind(code=code, **self.values) if code else self.kind(**self.values)
+        coded: dict[str, Any] = {"code": code} if code else {}
+        return self.kind(**coded, **self.values)
 
 
 _PROFILE = frozenset(e.PROFILE)
@@ -197,9 +198,7 @@ TYPES = frozenset(HANDLERS)
 
 def _fields(data: Data, names: Mapping[str, str]) -> dict[str, Any]:
     """Take the keys that are fields of the event out of the data."""
-    return {
-        field: short_text(key, data.pop(key)) for key, field in names.items() if key in data
-    }
+    return {field: short_text(key, data.pop(key)) for key, field in names.items() if key in data}
 
 
 def _details(data: Data) -> dict[str, Any]:

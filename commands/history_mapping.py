@@ -1,11 +1,11 @@
 """What a user may say about a history file: which words mean what (a TOML file, all optional).
 
-    [activity]
-    connected = ["answered"]     # statuses that mean the customer was reached
-    [types]
-    "Won" = "LeadConverted"      # the file's word for a type = ours
-    [keys]
-    "lead_source" = "channel"    # the file's word for a key of `data` = ours
+[activity]
+connected = ["answered"]     # statuses that mean the customer was reached
+[types]
+"Won" = "LeadConverted"      # the file's word for a type = ours
+[keys]
+"lead_source" = "channel"    # the file's word for a key of `data` = ours
 """
 
 from collections.abc import Mapping

@@ -9,8 +9,10 @@ people and teams enter the directory right before the first row that names them,
 taken in the order of the rows. So an import that was killed and run again leaves the same log.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from functools import partial
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 from uuid import UUID
@@ -51,6 +53,8 @@ COPY = (
 )
 COPY_TYPES = ("uuid", "int8", "text", "bytea", "int8", "timestamptz")
 
+REMEMBERED_NAMES = 100_000
+
 Named = Mapping[UUID, Event]
 """Entries of the directory that a row needs, by their stream."""
 
@@ -72,8 +76,111 @@ class HistoryLog:
         self._source = source
         self._namespace = source_id(source)
         self._zone = zone
-        self._directory: set[UUID] = set()
+        self._directory: set[UUID] = set()  # entries that are in the log for sure
 
     def append(self, facts: Sequence[Fact]) -> Stored:
         """Append the facts that are not in the log yet, all or nothing, durably, in their order."""
-        ...
+        with self._conn.transaction():
+            self._conn.execute(LOCK)
+            new = self._new(facts)
+            if not new:
+                return Stored(0, 0)
+            named = _named(new)
+            events = self._copy(new, named)
+            self._conn.execute(NOTE, (self._source, [fact.seq for fact in new]))
+            self._conn.execute("NOTIFY leadlog_events")
+        self._directory.update(named)
+        if len(self._directory) > REMEMBERED_NAMES:
+            self._directory.clear()
+        return Stored(len(new), events)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._conn.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _new(self, facts: Sequence[Fact]) -> Sequence[Fact]:
+        row = self._conn.execute(KNOWN, ([fact.seq for fact in facts], self._source)).fetchone()
+        known = row[0] if row else ()
+        if not known:
+            return facts
+        return [fact for fact in facts if not any(fact.seq in part for part in known)]
+
+    def _copy(self, facts: Sequence[Fact], named: Named) -> int:
+        """Append the facts behind the head of the log; returns the number of events."""
+        position, stamp = self._one(HEAD)
+        versions = self._versions(facts, named)
+        codes = self._codes(facts, local_date(stamp, self._zone))
+        start = position
+        with self._conn.cursor() as cursor, cursor.copy(COPY) as copy:
+            copy.set_types(COPY_TYPES)
+            for stream, topic, state in self._events(facts, named, versions, codes):
+                position += 1
+                version = versions[stream] = versions.get(stream, 0) + 1
+                copy.write_row((stream, version, topic, state, position, stamp))
+        return int(position - start)
+
+    def _events(
+        self,
+        facts: Sequence[Fact],
+        named: Named,
+        versions: Mapping[UUID, int],
+        codes: Mapping[str, Iterator[str]],
+    ) -> Iterator[tuple[UUID, str, bytes]]:
+        """(stream, topic, state): each row's event, behind the entries it makes necessary."""
+        actor = f"import:{self._source}"
+        unknown = {s: entry for s, entry in named.items() if s not in versions}
+        for fact in facts:
+            meta = encode_meta(Meta(actor, row_id(self._namespace, fact.seq)))
+            if unknown:
+                for stream in _streams_named(fact):
+                    if entry := unknown.pop(stream, None):
+                        yield stream, entry.topic, encode(entry, meta)
+            event = fact.event(next(codes[fact.prefix]) if fact.prefix else None)
+            yield fact.stream, event.topic, encode(event, meta)
+
+    def _versions(self, facts: Sequence[Fact], named: Named) -> dict[UUID, int]:
+        """The versions of the streams that exist; directory entries seen before are among them."""
+        remembered = dict.fromkeys(self._directory & named.keys(), 1)
+        asked = {fact.stream for fact in facts} | (named.keys() - remembered.keys())
+        found = self._conn.execute(VERSIONS, (list(asked),))
+        return remembered | dict(found.fetchall())
+
+    def _codes(self, facts: Sequence[Fact], day: date) -> dict[str, Iterator[str]]:
+        """The codes that the facts need, by prefix, in order."""
+        codes: dict[str, Iterator[str]] = {}
+        for prefix, amount in Counter(f.prefix for f in facts if f.prefix).items():
+            (first,) = self._one(TAKE_CODES, prefix, day, amount)
+            numbers = range(first, first + amount)
+            codes[prefix] = map(partial(format_code, prefix, day), numbers)
+        return codes
+
+    def _one(self, statement: str, *params: Any) -> tuple[Any, ...]:
+        row = self._conn.execute(statement, params).fetchone()
+        assert row is not None
+        return row
+
+
+def _named(facts: Sequence[Fact]) -> Named:
+    """The directory entries of everybody whom the facts name."""
+    entries: dict[UUID, Event] = {}
+    for name in {name for fact in facts for name in fact.people}:
+        entries[person_id(name)] = PersonAdded(name=name)
+    for name in {name for fact in facts for name in fact.teams}:
+        entries[team_id(name)] = TeamAdded(name=name)
+    return entries
+
+
+def _streams_named(fact: Fact) -> Iterator[UUID]:
+    yield from map(person_id, fact.people)
+    yield from map(team_id, fact.teams)

@@ -95,13 +95,15 @@ class PostgresReads:
         self, lead: UUID, after: int, limit: int
     ) -> tuple[int, list[Mapping[str, Any]]]:
         """The lead's follow-ups recorded behind a position."""
-        return await self._ask(lead_queries.follow_ups, lead, after, limit)
+        position, rows = await self._ask(lead_queries.follow_ups, lead, after, limit)
+        return position, list(rows)
 
     async def leads(
         self, filters: Mapping[str, str], after: tuple[datetime | None, UUID] | None, limit: int
     ) -> tuple[int, list[Mapping[str, Any]]]:
         """A page of captured leads, newest first."""
-        return await self._ask(lead_queries.leads, filters, after, limit)
+        position, rows = await self._ask(lead_queries.leads, filters, after, limit)
+        return position, list(rows)
 
     async def report(self, name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """A report's body; Refusal for an unknown report or parameter."""
@@ -120,14 +122,12 @@ class PostgresReads:
     async def _ask(
         self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        return await asyncio.to_thread(self._answer, question, *args, **kwargs)
+        return await asyncio.to_thread(self._answer, lambda conn: question(conn, *args, **kwargs))
 
-    def _answer(
-        self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    def _answer(self, question: Callable[[Connection], T]) -> T:
         try:
             with self._pool.connection(timeout=self._patience) as conn:
-                return question(conn, *args, **kwargs)
+                return question(conn)
         except psycopg.errors.QueryCanceled:
             raise Unavailable(f"this takes longer than {LONGEST_QUESTION}: ask for less") from None
         except (psycopg.OperationalError, PoolTimeout) as error:
