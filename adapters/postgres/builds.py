@@ -30,6 +30,7 @@ class Build:
 
 COLUMNS = "name, generation, version, state, position"
 FIND = f"SELECT {COLUMNS} FROM projection.builds WHERE name = %s AND state = %s"
+MAKE_LIVE = "UPDATE projection.builds SET state = 'live' WHERE name = %s AND generation = %s"
 # Making and swapping builds of one projection is done by one process at a time.
 LOCK = "SELECT pg_advisory_xact_lock(7220502, hashtext(%s))"
 
@@ -78,16 +79,14 @@ def swap(conn: Connection, projection: Projection, new: Build) -> None:
     LookupError when others have replaced it already.
     """
     conn.execute(LOCK, (projection.name,))
-    if find(conn, projection.name, "live") == new:
+    if (live := find(conn, projection.name, "live")) and live.generation == new.generation:
         return
     stale = find(conn, projection.name, "old")
     if stale and stale.generation != new.generation:
         _drop(conn, stale)
     _set_state(conn, projection.name, "live", "old")
-    conn.execute(
-        "UPDATE projection.builds SET state = 'live' WHERE name = %s AND generation = %s",
-        (new.name, new.generation),
-    )
+    if not conn.execute(MAKE_LIVE, (new.name, new.generation)).rowcount:
+        raise LookupError(f"build {new.generation} of {new.name} is gone: others replaced it")
     _create_views(conn, projection, new)
 
 

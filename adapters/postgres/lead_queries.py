@@ -32,7 +32,8 @@ LEADS = (
     " CASE WHEN converted THEN 'converted' WHEN invalidated THEN 'invalid' ELSE 'open' END"
     " AS disposition, customer, phone, email, source, industry, region, customer_type, campaign,"
     " level, segment, owner, team, follow_ups, first_response_at, converted_at, amount"
-    " FROM {table} WHERE captured AND {conditions} ORDER BY captured_at DESC, lead DESC LIMIT {limit}"
+    " FROM {table} WHERE captured AND {conditions}"
+    " ORDER BY captured_at DESC, lead DESC LIMIT {limit}"
 )
 FILTERS = ("stage", "level", "source", "industry", "region", "owner", "team")
 

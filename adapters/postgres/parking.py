@@ -55,7 +55,7 @@ def retry(conn: Connection, projection: Projection) -> tuple[int, int]:
 
 
 def _waiting(conn: Connection, build: Build) -> tuple[list[UUID], int]:
-    """The streams that wait, the longest first, and how many events they have."""
+    """The streams that wait, in the order of their first events, and all their events' number."""
     with conn.transaction():
         rows = conn.execute(STREAMS, (build.name, build.generation)).fetchall()
     return [stream for stream, _ in rows], sum(n for _, n in rows)

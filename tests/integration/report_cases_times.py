@@ -182,7 +182,9 @@ HISTORIES: Histories = {
                 {"Li | web": {"leads": 1}, "Li | fair": {"leads": 1}, "Wang | web": {"leads": 1}},
                 dimension="by,source",
             ),
-            ask("activity", {"Li": {"follow_ups": 3}, "Zhao": {"follow_ups": 1}}, dimension="owner"),
+            ask(
+                "activity", {"Li": {"follow_ups": 3}, "Zhao": {"follow_ups": 1}}, dimension="owner"
+            ),
             ask("activity", total={"follow_ups": 2}, from_="2024-06-01"),
             ask("activity", total={"follow_ups": 1}, to="2024-06-01"),
             ask("activity", total={"follow_ups": 4}, cohort="2024-05"),

@@ -1,0 +1,65 @@
+"""`leadlog serve`, `worker`, `migrate`: the service, its background half, the schema.
+
+`serve` runs the worker as a process of its own beside the API and starts it again when it dies;
+a worker whose parent is gone, however it went, ends too.
+"""
+
+import os
+import signal
+import threading
+import time
+from typing import Annotated
+
+import typer
+
+from adapters.cli import app
+from adapters.cli.options import DatabaseOption, opened
+from adapters.database import open_database
+from adapters.settings import Settings
+
+PARENT = "LEADLOG_PARENT"
+LOOK_SECONDS = 0.5
+
+
+@app.command()
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="Default: LEADLOG_HOST, 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="0 = a free one. LEADLOG_PORT, 8000.")] = None,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="API only.")] = False,
+    database: DatabaseOption = None,
+) -> None:
+    """Run the API and the worker until interrupted; requests under way are finished first."""
+    settings = Settings.load(database=database, host=host, port=port)
+    from adapters.cli.service import run_service  # noqa: PLC0415 - slow to import
+
+    with open_database(settings) as handle:
+        run_service(settings, handle, with_worker=not no_worker)
+
+
+@app.command()
+def worker(database: DatabaseOption = None) -> None:
+    """Keep the read models at the end of the log until interrupted."""
+    from adapters.postgres.worker import run_forever  # noqa: PLC0415 - slow to import
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if parent := os.environ.get(PARENT):
+        threading.Thread(target=_end_with, args=(int(parent), stop), daemon=True).start()
+    with opened(database) as handle:
+        run_forever(handle.dsn, stop)
+
+
+@app.command()
+def migrate(database: DatabaseOption = None) -> None:
+    """Bring the database's schema up to date, under a lock."""
+    with opened(database):
+        typer.echo("the schema is up to date")
+
+
+def _end_with(parent: int, stop: threading.Event) -> None:
+    """Ask this process to stop once its parent is another one than it was."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_SECONDS)
+    stop.set()

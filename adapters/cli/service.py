@@ -1,0 +1,108 @@
+"""The running service: the API in this process, the worker and the database looked after beside it.
+
+A worker that dies is started again, and so is an embedded PostgreSQL. Kept apart from the command
+line because importing it takes longer than most commands.
+"""
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+
+import typer
+import uvicorn
+
+from adapters.cli.serve import PARENT
+from adapters.database import Database
+from adapters.people import first_administrator
+from adapters.postgres.builds import ensure_live
+from adapters.postgres.tables import connect
+from adapters.settings import Settings, StartupError
+from api.app import create_app
+from projections.catalogue import PROJECTIONS
+
+logger = logging.getLogger("leadlog.serve")
+
+LOOK_SECONDS = 0.5
+STOP_SECONDS = 15
+DRAIN_SECONDS = 10
+
+
+def run_service(settings: Settings, database: Database, *, with_worker: bool = True) -> None:
+    """Serve an open database in the foreground."""
+    service = create_app(settings, database.dsn)
+    if token := first_administrator(database.dsn, settings.data_dir):
+        typer.echo(f"administrator's token (shown once): {token}")
+    with connect(database.dsn) as conn:
+        for projection in PROJECTIONS.values():
+            ensure_live(conn, projection)
+    config = uvicorn.Config(
+        service,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    with _Keeper(settings, database, with_worker=with_worker):
+        _Announced(config).run()
+
+
+class _Announced(uvicorn.Server):
+    """Says where it listens once it does, with a port of 0 too."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for server in getattr(self, "servers", ()):
+            host, port = server.sockets[0].getsockname()[:2]
+            print(f"leadlog serves http://{host}:{port}", flush=True)
+
+
+class _Keeper:
+    """Keeps the worker and an embedded database running beside the API, while its block runs."""
+
+    def __init__(self, settings: Settings, database: Database, *, with_worker: bool) -> None:
+        self._database = database
+        self._environment = os.environ | {PARENT: str(os.getpid())}
+        if settings.database:
+            self._environment["LEADLOG_DATABASE"] = settings.database
+        self._environment["LEADLOG_DATA_DIR"] = str(settings.data_dir)
+        self._with_worker = with_worker
+        self._child: subprocess.Popen[bytes] | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="leadlog-keeper", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        if self._child:
+            _end(self._child)
+
+    def _keep(self) -> None:
+        while True:
+            if self._with_worker and (self._child is None or self._child.poll() is not None):
+                command = [sys.executable, "-m", "adapters.cli", "worker"]
+                self._child = subprocess.Popen(command, env=self._environment)
+            if self._stop.wait(LOOK_SECONDS):
+                return
+            try:
+                self._database.revive()
+            except StartupError as error:
+                logger.warning("%s", error)
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    child.terminate()
+    try:
+        child.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
