@@ -35,12 +35,13 @@ KEYS = {"stage_changes": "position", "follow_ups": "position", "channels": "sour
 
 
 class Acknowledged(NamedTuple):
-    """A command's answer: the stream's version and the log position it ended at.
+    """A command's answer: which version of which stream, and which log position, it made.
 
-    `position` None = the answer named none, because nothing had to be recorded.
+    `key` names the command, `says` is a text of its event that no other command has.
     """
 
-    mark: str
+    key: str
+    says: str
     stream: UUID
     version: int
     position: int | None
@@ -161,23 +162,21 @@ def _command_faults(facts: Sequence[Fact], ledger: dict[UUID, int]) -> Iterator[
 def _answer_faults(facts: Sequence[Fact], acknowledged: Iterable[Acknowledged]) -> Iterator[str]:
     """What was acknowledged is in the log where the answer says, and always the same."""
     by_position = {f.position: f for f in facts}
-    streams = Counter(f.stream for f in facts)
-    blocks: defaultdict[UUID | None, str] = defaultdict(str)
+    said: defaultdict[UUID | None, str] = defaultdict(str)
     for fact in facts:
-        blocks[fact.command] += json.dumps(fact.data)
+        said[fact.command] += json.dumps(fact.data, ensure_ascii=False)
     answers: dict[str, Acknowledged] = {}
     for answer in acknowledged:
-        if answers.setdefault(answer.mark, answer) != answer:
-            yield f"{answer.mark} was answered {answers[answer.mark]} and then {answer}"
-        if answer.position is None:
-            if streams[answer.stream] < answer.version:
-                yield f"{answer.mark}: version {answer.version} of {answer.stream} is lost"
-            continue
-        found = by_position.get(answer.position)
+        if (first := answers.setdefault(answer.key, answer)) != answer:
+            yield f"{answer.key} was answered {first} and then {answer}"
+        found = by_position.get(answer.position or 0)
         if found is None or (found.stream, found.version) != (answer.stream, answer.version):
-            yield f"{answer.mark} is lost: position {answer.position} holds {found}"
-        elif answer.mark not in blocks[found.command]:
-            yield f"{answer.mark} is lost: position {answer.position} is another command's"
+            yield f"{answer.key} is lost: position {answer.position} holds {found}"
+        elif answer.says not in said[found.command]:
+            yield f"{answer.key} is lost: position {answer.position} is another command's"
+    for position, times in Counter(a.position for a in answers.values()).items():
+        if times > 1:
+            yield f"position {position} was the answer to {times} commands"
 
 
 def _parking_faults(evidence: Evidence) -> Iterator[str]:

@@ -5,6 +5,8 @@ parks: the batch is tried again.
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
@@ -105,24 +107,19 @@ def test_a_rebuild_parks_the_same_events(
 def test_retry_folds_in_order_what_waited(name: str, dsn: str) -> None:
     rng = _rng()
     append(dsn, interleaved(rng, history(rng, leads=30)))
-    catch_up(dsn)
-    lead = uuid4()
-    won = e.LeadConverted(occurred_at=AT, amount=Decimal(13))
+    with _superstition(dsn, name) as conn:
+        assert len(_parked(conn, name)) == 2
     with connect(dsn) as conn:
-        table = _table(conn, name)
-        with conn.transaction():
-            conn.execute(f"ALTER TABLE {table} ADD CONSTRAINT superstition CHECK (amount <> 13)")
-        append(dsn, _lead(lead, won, e.LeadAssigned(owner="Bo")))
-        append(dsn, _lead(uuid4(), e.LeadConverted(occurred_at=AT)))  # the same source
-        catch_up(dsn)
-        waiting = _parked(conn, name)
-        assert len(waiting) == 2
-        assert retry(conn, PROJECTIONS[name]) == (0, 2)
-        assert _parked(conn, name) == waiting
-        with conn.transaction():
-            conn.execute(f"ALTER TABLE {_table(conn, name)} DROP CONSTRAINT superstition")
         assert retry(conn, PROJECTIONS[name]) == (2, 0)
     assert check(dsn) == []
+    _all_equal(dsn)
+
+
+def test_retry_leaves_parked_what_still_fails(dsn: str) -> None:
+    with _superstition(dsn, "leads") as conn:
+        waiting = _parked(conn, "leads")
+        assert retry(conn, PROJECTIONS["leads"]) == (0, 2)
+        assert _parked(conn, "leads") == waiting
     _all_equal(dsn)
 
 
@@ -157,6 +154,22 @@ def test_a_lost_connection_parks_nothing(dsn: str) -> None:
         assert _parked(conn, "leads") == set()
     catch_up(dsn)
     assert check(dsn) == []
+
+
+@contextmanager
+def _superstition(dsn: str, name: str) -> Iterator[Connection]:
+    """While a table takes no amount of 13: a lead that has one, folded as far as that goes."""
+    catch_up(dsn)
+    won = e.LeadConverted(occurred_at=AT, amount=Decimal(13))
+    append(dsn, _lead(uuid4(), won, e.LeadAssigned(owner="Bo")))
+    append(dsn, _lead(uuid4(), e.LeadConverted(occurred_at=AT)))  # another one of its source
+    with connect(dsn) as conn:
+        table = _table(conn, name)
+        conn.execute(f"ALTER TABLE {table} ADD CONSTRAINT superstition CHECK (amount <> 13)")
+        conn.commit()
+        catch_up(dsn)
+        yield conn
+        conn.execute(f"ALTER TABLE {table} DROP CONSTRAINT superstition")
 
 
 def _rng() -> Random:

@@ -269,7 +269,7 @@ def allow_connections(dsn: str, cluster: Cluster, *, allowed: bool) -> None:
     """Open or close the test's database to everybody."""
     name = conninfo_to_dict(dsn)["dbname"]
     with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as admin:
-        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}")  # type: ignore[call-overload]
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}")
     cut_connections(dsn, cluster)
 
 

@@ -1,0 +1,113 @@
+"""A commit whose reply is lost: one event, the reply all the same, no false conflict (T5, P2)."""
+
+import asyncio
+import string
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from random import Random
+from uuid import UUID, uuid4
+
+import pytest
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.postgres import PostgresDatastore
+from psycopg.conninfo import conninfo_to_dict
+
+from adapters.postgres.event_log import PostgresEventLog
+from adapters.postgres.library import LogRecorder
+from adapters.postgres.runner import catch_up
+from aggregates.event import Meta
+from aggregates.lead.capture import capture
+from aggregates.lead.events import FollowUpRecorded
+from aggregates.lead.follow_up import record_follow_up
+from aggregates.lead.state import Lead, evolve
+from aggregates.policy.builtin import FOLLOW_UP_QUALITY
+from commands.loop import CommandLoop, Intent, Reply
+from tests.checker import Acknowledged, check, read
+from tests.proxy import LossyProxy
+from tests.seed import SEED
+from tests.size import size
+
+CUTS = size(20, 1_000)
+COMPANY = 8
+NOW = datetime(2024, 5, 1, 1, 15, tzinfo=UTC)
+captured = partial(capture, now=NOW, code="XLSH20240501001", details={"source": "展会"})
+
+
+@pytest.fixture
+def proxy(dsn: str) -> Iterator[LossyProxy]:
+    with LossyProxy(dsn) as proxy:
+        yield proxy
+
+
+def test_commands_whose_reply_is_lost(dsn: str, proxy: LossyProxy) -> None:
+    answers = asyncio.run(_commands(proxy, _rng()))
+    catch_up(dsn)
+    assert proxy.cuts == CUTS
+    assert check(dsn, answers) == []
+
+
+def test_saves_of_the_library_whose_reply_is_lost(dsn: str, proxy: LossyProxy) -> None:
+    rng, stream, expected = _rng(), uuid4(), 0
+    parts = conninfo_to_dict(proxy.dsn)
+    names = ("dbname", "host", "port", "user", "password")
+    with PostgresDatastore(**{n: str(parts.get(n) or "") for n in names}, schema="log") as store:
+        recorder = LogRecorder(store)
+        for version in range(1, CUTS + 1):
+            _doom(proxy, rng, mark := _mark(rng))
+            state = f'{{"stage": "{mark}"}}'.encode()
+            positions = recorder.insert_events(
+                [StoredEvent(stream, version, "lead.stage-changed", state)]
+            )
+            expected += 1
+            assert list(positions or ()) == [expected]
+    catch_up(dsn)
+    assert proxy.cuts == CUTS
+    assert check(dsn) == []
+
+
+async def _commands(proxy: LossyProxy, rng: Random) -> list[Acknowledged]:
+    """One marked command after the other among others of their batch; each sent twice."""
+    log = PostgresEventLog(proxy.dsn)
+    loop = CommandLoop(log, Lead, evolve)
+    leads = [uuid4() for _ in range(COMPANY)]
+    await asyncio.gather(*(loop.run(_intent(lead, captured)) for lead in leads))
+    answers = []
+    for version in range(3, CUTS + 3):
+        marks = [_mark(rng) for _ in leads]
+        _doom(proxy, rng, rng.choice(marks))
+        intents = [_follow_up(*pair, version) for pair in zip(leads, marks, strict=True)]
+        for _ in range(2):
+            replies = await asyncio.gather(*map(loop.run, intents))
+            assert {reply.state.version for reply in replies} <= {version, version + 1}
+            answers += list(map(_answer, marks, replies))
+    await log.close()
+    return answers
+
+
+def _intent(lead: UUID, decide: object, version: int | None = None) -> Intent[Lead]:
+    return Intent(lead, decide, Meta("user:chen", uuid4()), b"body", version, repeatable=True)  # type: ignore[arg-type]
+
+
+def _follow_up(lead: UUID, mark: str, version: int) -> Intent[Lead]:
+    record = FollowUpRecorded(code="GJ1", connected=False, content=mark)
+    decide = partial(record_follow_up, now=NOW, record=record, quality=FOLLOW_UP_QUALITY)
+    return _intent(lead, decide, version - 1)
+
+
+def _answer(mark: str, reply: Reply[Lead]) -> Acknowledged:
+    return Acknowledged(mark, mark, reply.state.id, reply.state.version, reply.position)
+
+
+def _doom(proxy: LossyProxy, rng: Random, mark: str) -> None:
+    """Cut for certain behind the commit, or somewhere around it."""
+    proxy.doom(mark, pause=rng.choice((None, None, 0, rng.random() / 200)))
+
+
+def _mark(rng: Random) -> str:
+    return "key-" + "".join(rng.choices(string.ascii_lowercase, k=16))
+
+
+def _rng() -> Random:
+    print(f"SEED={SEED}")
+    return Random(SEED)
