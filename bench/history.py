@@ -26,12 +26,11 @@ def fill(dsn: str, size: int, seed: int = 1) -> None:
     """Put `size` events of `size / 10` leads into an empty log."""
     now = datetime.now(UTC)
     meta = encode_meta(Meta("import:bench", UUID(int=1)))
-    with psycopg.connect(dsn) as conn:
-        with conn.cursor() as cursor, cursor.copy(COPY) as copy:
-            copy.set_types(["uuid", "int8", "text", "bytea", "int8", "timestamptz"])
-            for position, (stream, version, event) in enumerate(made_up(size, seed), 1):
-                row = (stream, version, event.topic, encode(event, meta), position, now)
-                copy.write_row(row)
+    with psycopg.connect(dsn) as conn, conn.cursor() as cursor, cursor.copy(COPY) as copy:
+        copy.set_types(["uuid", "int8", "text", "bytea", "int8", "timestamptz"])
+        for position, (stream, version, event) in enumerate(made_up(size, seed), 1):
+            row = (stream, version, event.topic, encode(event, meta), position, now)
+            copy.write_row(row)
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute("VACUUM ANALYZE log.leadlog_events")
 

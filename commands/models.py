@@ -17,6 +17,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PlainSerializer,
     PlainValidator,
     StringConstraints,
     WithJsonSchema,
@@ -85,7 +86,10 @@ Text = Annotated[str, _text(8000)]
 At = Annotated[AwareDatetime, AfterValidator(_utc)]
 Day = Annotated[date, AfterValidator(_year)]
 Money = Annotated[
-    Decimal, PlainValidator(_money), WithJsonSchema({"type": "string", "pattern": f"^{MONEY}$"})
+    Decimal,
+    PlainValidator(_money),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": f"^{MONEY}$"}),
 ]
 Scalar = Annotated[
     str | bool | int | float,

@@ -23,7 +23,7 @@ from aggregates.lead.follow_up import record_follow_up
 from aggregates.lead.state import Lead, evolve
 from aggregates.policy.builtin import FOLLOW_UP_QUALITY
 from commands.loop import CommandLoop, Intent, Reply
-from tests.checker import Acknowledged, check, read
+from tests.checker import Acknowledged, check
 from tests.proxy import LossyProxy
 from tests.seed import SEED
 from tests.size import size
