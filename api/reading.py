@@ -39,7 +39,7 @@ class Read(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     min_position: int | None = Field(None, ge=0)
-    """Wait until this position of the log is reflected, as a command's Leadlog-Position names it."""
+    """Wait until this position of the log, as in Leadlog-Position, is reflected."""
 
 
 class Page(Read):

@@ -11,6 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+
+from adapters import people
+from adapters.tokens import issue
+
 LEADLOG = Path(sys.executable).with_name("leadlog")
 PATIENCE = 60.0
 
@@ -54,13 +59,11 @@ def running(*command: object, env: Mapping[str, str] | None = None) -> Iterator[
 
 def token(dsn: str) -> str:
     """A fresh administrator's token."""
-    command = (
-        LEADLOG, "tokens", "create", "--database", dsn,
-        "--user", "bench", "--name", os.urandom(4).hex(), "--role", "admin",
-    )  # fmt: skip
-    return subprocess.run(
-        [str(part) for part in command], check=True, capture_output=True, text=True
-    ).stdout.split()[-1]
+    people.add(dsn, people.NewPerson("bench", "admin"))
+    with psycopg.connect(dsn) as conn:
+        token = issue(conn, "bench", "admin", os.urandom(4).hex())
+    assert token
+    return token
 
 
 def wait_for(port: int, path: str) -> None:

@@ -124,7 +124,7 @@ def amount(value: Any) -> Decimal:
     if not plain and not (type(value) is str and _PLAIN.fullmatch(value)):
         raise Broken(f"amount {str(value)[:40]!r} is no number such as 85000.50")
     exact = Decimal(value)
-    _, digits, exponent = exact.as_tuple()
+    exponent = exact.as_tuple().exponent
     assert isinstance(exponent, int), "neither JSON nor a plain decimal is infinite"
     if exact.adjusted() >= MOST_DIGITS or -exponent > MOST_DECIMALS:
         raise Broken(f"an amount has at most {MOST_DIGITS} digits and {MOST_DECIMALS} decimals")

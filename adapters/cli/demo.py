@@ -27,7 +27,8 @@ from projections.reports.params import read
 
 DAYS_PER_MONTH = 30.4
 STATE = (
-    "SELECT (SELECT max(value) FROM log.company WHERE name = %s), count(*) FROM log.leadlog_events"
+    "SELECT (SELECT max(value) FROM log.company WHERE name = %s),"
+    " EXISTS (SELECT FROM log.leadlog_events)"
 )
 FINISHED = "demo"
 FINISH = "INSERT INTO log.company (name, value) VALUES (%s, %s)"

@@ -78,7 +78,7 @@ def _arrival(rng: random.Random, start: datetime, end: datetime, zone: ZoneInfo)
 
 def _life(rng: random.Random, lead: int, at: datetime, zone: ZoneInfo) -> Sequence[Step]:
     source, industry = _weighted(rng, c.SOURCES), _weighted(rng, c.INDUSTRIES)
-    region = rng.choices([r for r, _ in c.REGIONS], [s for _, s in c.REGIONS])[0]
+    region = rng.choices(*c.REGIONS)[0]
     rep = rng.choice([r for r in c.REPS if r.region == region])
     story = _Story(rng, zone, lead, at, rep, [])
     story.say(_captured(rng, source, industry, region), actor="市场部")
@@ -87,9 +87,8 @@ def _life(rng: random.Random, lead: int, at: datetime, zone: ZoneInfo) -> Sequen
     story.at += timedelta(minutes=rng.lognormvariate(3.5, 1))
     story.say(m.AssignLead(owner=rep.name, team=rep.team), actor="市场部")
     _first_contact(story)
-    if rng.random() < 0.22:
-        if not _given_up(story):
-            return story.steps
+    if rng.random() < 0.22 and not _given_up(story):
+        return story.steps
     _pursued(story, industry, 0.62 * source.appeal * rep.closing)
     return story.steps
 
@@ -98,8 +97,7 @@ def _first_contact(story: _Story) -> None:
     story.later(story.rep.hours / 24, 0.8)
     while story.rng.random() < 0.3:
         note = story.rng.choice(c.NO_ANSWER)
-        outcome = "busy" if "占线" in note else "no_answer"
-        story.say(m.RecordFollowUp(method="电话沟通", content=note, outcome=outcome))
+        story.say(m.RecordFollowUp(method="电话沟通", content=note, outcome="no_answer"))
         story.later(0.8)
     _talk(story)
 
@@ -184,7 +182,6 @@ def _captured(
     rng: random.Random, source: c.Source, industry: c.Industry, region: str
 ) -> m.CaptureLead:
     name = rng.choice(c.COMPANIES) + rng.choice(c.COMPANIES) + rng.choice(c.KINDS)
-    kinds, shares = zip(*c.CUSTOMER_TYPES, strict=True)
     return m.CaptureLead(
         customer=f"{region}{name}",
         contact=rng.choice(c.SURNAMES) + rng.choice(("先生", "女士")),
@@ -194,7 +191,7 @@ def _captured(
         source=source.name,
         industry=industry.name,
         region=region,
-        customer_type=rng.choices(kinds, shares)[0],
+        customer_type=rng.choices(*c.CUSTOMER_TYPES)[0],
         campaign=rng.choice(c.CAMPAIGNS) if rng.random() < 0.4 else None,
         need=industry.need.format(n=rng.randrange(5, 300)),
     )

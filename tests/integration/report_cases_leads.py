@@ -99,6 +99,17 @@ HISTORIES: Histories = {
             ask("wins", {"Wang": {"converted": 1}}, dimension="owner", attribution="current"),
         ],
     ),
+    "A22 converted while nobody owned it: an owner of later gets no credit": (
+        [
+            captured("a", "2024-05-01 10:00"),
+            won("a", "2024-05-02 10:00"),
+            assigned("a", "2024-05-03 10:00", "Li"),
+        ],
+        [
+            ask("conversion", {MISSING: counts(1, 1)}, dimension="owner"),
+            ask("conversion", {"Li": counts(1, 1)}, dimension="owner", attribution="current"),
+        ],
+    ),
     "two dimensions together": (
         OWNERS,
         [

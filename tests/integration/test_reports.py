@@ -76,6 +76,28 @@ def test_a_merged_duplicate_counts_only_as_merged(dsn: str) -> None:
         assert log.report(name)["total"][figure] == 0, name
 
 
+def test_evidence_of_a_response_is_the_contact_that_was_one(dsn: str) -> None:
+    """A12: not the call at the same minute that nobody answered."""
+    log = Log(dsn)
+    log.append(
+        captured("a", "2024-05-01 10:00"),
+        contacted("a", "2024-05-01 11:00", connected=False),
+        contacted("a", "2024-05-01 12:00"),
+        contacted("a", "2024-05-01 11:00"),
+    )
+    (row,) = log.evidence("response-time", "all")
+    assert (row["code"], row["captured_position"], row["response_position"]) == ("X-a", 1, 4)
+
+
+def test_evidence_of_a_bucket_that_nobody_is_in_is_empty(dsn: str) -> None:
+    log = Log(dsn)
+    log.append(captured("a", "2024-05-01 10:00", source="web"))
+    assert log.evidence("conversion", "fair", dimension="source") == []
+    assert len(log.evidence("conversion", "web", dimension="source")) == 1
+    with pytest.raises(Refusal, match="bucket"):
+        log.evidence("conversion", "\0")
+
+
 def test_as_known_goes_by_recording_and_includes_its_instant(dsn: str) -> None:
     """A30: what had been recorded by then, whenever it happened."""
     log = Log(dsn)
