@@ -1,5 +1,6 @@
 """Small value functions shared by the aggregates."""
 
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
@@ -18,6 +19,12 @@ def format_code(prefix: str, day: date, number: int) -> str:
     ('XLSH20240501001', 'XLSH202405011000')
     """
     return f"{prefix}{day:%Y%m%d}{number:03d}"
+
+
+def format_codes(prefix: str, day: date, numbers: Iterable[int]) -> Iterator[str]:
+    """Many codes of one day, in order."""
+    stem = f"{prefix}{day:%Y%m%d}"
+    return (f"{stem}{number:03d}" for number in numbers)
 
 
 def local_date(instant: datetime, zone: ZoneInfo) -> date:

@@ -12,20 +12,20 @@ taken in the order of the rows. So an import that was killed and run again leave
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from functools import partial
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
 from psycopg import IsolationLevel
 
-from adapters.postgres.codec import encode, encode_meta
+from adapters.postgres.codec import encode
 from adapters.postgres.tables import Connection, connect
 from aggregates.directory.events import PersonAdded, TeamAdded
 from aggregates.directory.state import person_id, team_id
-from aggregates.event import Event, Meta
-from aggregates.values import format_code, local_date
+from aggregates.event import Event
+from aggregates.values import format_codes, local_date
 from commands.history import Fact, row_id, source_id
 
 LOCK = "SELECT log.lock_for_append()"
@@ -76,6 +76,8 @@ class HistoryLog:
         self._source = source
         self._namespace = source_id(source)
         self._zone = zone
+        actor = msgspec.json.encode(f"import:{source}")
+        self._meta_start = b'{"actor":' + actor + b',"command_id":"'
         self._directory: set[UUID] = set()  # entries that are in the log for sure
 
     def append(self, facts: Sequence[Fact]) -> Stored:
@@ -138,16 +140,20 @@ class HistoryLog:
         codes: Mapping[str, Iterator[str]],
     ) -> Iterator[tuple[UUID, str, bytes]]:
         """(stream, topic, state): each row's event, behind the entries it makes necessary."""
-        actor = f"import:{self._source}"
         unknown = {s: entry for s, entry in named.items() if s not in versions}
         for fact in facts:
-            meta = encode_meta(Meta(actor, row_id(self._namespace, fact.seq)))
+            meta = self._meta(fact.seq)
             if unknown:
                 for stream in _streams_named(fact):
                     if entry := unknown.pop(stream, None):
                         yield stream, entry.topic, encode(entry, meta)
-            event = fact.event(next(codes[fact.prefix]) if fact.prefix else None)
+            prefix = fact.prefix
+            event = fact.event(next(codes[prefix]) if prefix else None)
             yield fact.stream, event.topic, encode(event, meta)
+
+    def _meta(self, seq: int) -> msgspec.Raw:
+        """The envelope of a row's events."""
+        return msgspec.Raw(self._meta_start + row_id(self._namespace, seq).encode() + b'"}')
 
     def _versions(self, facts: Sequence[Fact], named: Named) -> dict[UUID, int]:
         """The versions of the streams that exist; directory entries seen before are among them."""
@@ -159,10 +165,9 @@ class HistoryLog:
     def _codes(self, facts: Sequence[Fact], day: date) -> dict[str, Iterator[str]]:
         """The codes that the facts need, by prefix, in order."""
         codes: dict[str, Iterator[str]] = {}
-        for prefix, amount in Counter(f.prefix for f in facts if f.prefix).items():
+        for prefix, amount in Counter(filter(None, (fact.prefix for fact in facts))).items():
             (first,) = self._one(TAKE_CODES, prefix, day, amount)
-            numbers = range(first, first + amount)
-            codes[prefix] = map(partial(format_code, prefix, day), numbers)
+            codes[prefix] = format_codes(prefix, day, range(first, first + amount))
         return codes
 
     def _one(self, statement: str, *params: Any) -> tuple[Any, ...]:
