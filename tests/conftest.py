@@ -88,6 +88,13 @@ def dsn(cluster: Cluster, template: str) -> Iterator[str]:
 
 
 @pytest.fixture
+def second_dsn(cluster: Cluster, template: str) -> Iterator[str]:
+    """Another one, to compare with."""
+    with _database(cluster, template) as dsn:
+        yield dsn
+
+
+@pytest.fixture
 def empty_dsn(cluster: Cluster) -> Iterator[str]:
     """A database with nothing in it, not even our schema."""
     with _database(cluster, "template1") as dsn:
