@@ -13,7 +13,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import appends, growth, http, imports, rebuilds, start
+from bench import appends, growth, http, imports, rebuilds, start, visible
 from bench.harness import Figure, Server, server
 
 RESULTS = Path(__file__).parent / "results"
@@ -23,10 +23,11 @@ Suite = Callable[[Server, argparse.Namespace], list[Figure]]
 SUITES: dict[str, Suite] = {
     "S1": lambda on, given: http.run(on, max(given.rounds, 5)),
     "S2": lambda on, given: appends.run(on, given.rounds),
+    "S4": lambda on, given: visible.run(on, given.rounds),
     "S5": lambda on, given: rebuilds.run(on, given.rounds, given.events),
     "S8": lambda on, given: imports.run(on, given.rounds),
     "S11": lambda on, given: growth.run(on, given.rounds, given.events),
-    "S12": lambda on, given: start.run(on, given.rounds),
+    "S12": lambda _, given: start.run(given.rounds),
 }
 TOGETHER = {"S3": "S2", "S6": "S5"}
 """Measured in the same run as another."""
@@ -49,7 +50,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", help="S1 S2 S3 S5 S6 S8 S11 S12; default all")
+    parser.add_argument("names", nargs="*", help="S1 S2 S3 S4 S5 S6 S8 S11 S12; default all")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds")
     parser.add_argument("--events", type=int, default=EVENTS, help="size of the log")
     parser.add_argument("--large", action="store_const", dest="events", const=MANY_EVENTS)
@@ -96,7 +97,7 @@ def _save(figures: Sequence[Figure], postgresql: str) -> None:
 
 def _postgresql(running: Server) -> str:
     with psycopg.connect(running.cluster.dsn("postgres")) as conn:
-        return conn.execute("SHOW server_version").fetchone()[0]  # type: ignore[index]
+        return ".".join(map(str, divmod(conn.info.server_version, 10_000)))
 
 
 main()

@@ -1,90 +1,139 @@
-"""S11: what appending and reading cost on a long log, against a short one."""
+"""S11: what an append and a read cost in a large log, against a log of 10,000 events.
+
+Appends go to existing leads chosen at random, 64 in flight, through the group committer. Reads are
+the two that the service makes: one lead's events, and 500 events behind a position.
+"""
 
 import asyncio
 import random
+import time
+from collections.abc import Awaitable, Callable
+from itertools import count
 from uuid import UUID, uuid4
 
 import psycopg
 import uvloop
 
+from adapters.postgres import log_reader
 from adapters.postgres.event_log import GroupCommitter, PostgresEventLog, StoredAppend
-from adapters.postgres.log_reader import read
 from adapters.postgres.session import Session
 from adapters.postgres.tables import connect
 from bench.appends import STATE
-from bench.harness import Figure, Server, interleaved, seconds
+from bench.harness import Figure, Server, interleaved
 from bench.history import fill
+from commands.ports import Outcome
 from projections.catalogue import PROJECTIONS
 
-SHORT = 10_000
-APPENDS, LOADS, BATCHES = 20_000, 3_000, 60
-IN_FLIGHT = 64
+SMALL = 10_000
+SECONDS = 1.5
+PAGE = 500
+# Leads chosen at random, with their last versions.
+SAMPLE = (
+    "SELECT originator_id, max(originator_version) FROM log.leadlog_events"
+    " WHERE originator_id IN (SELECT originator_id FROM log.leadlog_events"
+    " WHERE originator_version = 1 ORDER BY random() LIMIT 20000) GROUP BY originator_id"
+)
+
+
+class _Log:
+    """A filled log and the leads that are worked on."""
+
+    def __init__(self, dsn: str, size: int) -> None:
+        self.dsn, self.size = dsn, size
+        fill(dsn, size)
+        with psycopg.connect(dsn, autocommit=True) as conn:
+            leads = conn.execute(SAMPLE).fetchall()
+            conn.execute("CHECKPOINT")
+        random.Random(1).shuffle(leads)
+        self.versions: dict[UUID, int] = dict(leads)
+        self.leads = list(self.versions)
+
+    def append(self) -> float:
+        """Microseconds per append, all of them in flight together."""
+        return uvloop.run(self._append(in_flight=64))
+
+    def load(self) -> float:
+        """Microseconds per load of one lead, one after the other."""
+        return uvloop.run(self._load())
+
+    def page(self) -> float:
+        """Microseconds per read of 500 events behind a random position."""
+        starts = random.Random(1)
+        with connect(self.dsn) as conn:
+            return _per_call(
+                lambda: log_reader.read(
+                    conn, PROJECTIONS["leads"], starts.randrange(self.size - PAGE), self.size, PAGE
+                )
+            )
+
+    async def _append(self, in_flight: int) -> float:
+        session = Session(self.dsn, "leadlog_writer")
+        committer = GroupCommitter(session)
+        turns = count()
+
+        async def one() -> None:
+            lead = self.leads[next(turns) % len(self.leads)]
+            self.versions[lead] += 1
+            event = (lead, self.versions[lead], "lead.stage-changed", STATE)
+            done = await committer.append(StoredAppend(uuid4(), b"f" * 16, [event]))
+            assert done.outcome is Outcome.APPENDED
+
+        cost = await _per_await(one, in_flight)
+        await session.close()
+        return cost
+
+    async def _load(self) -> float:
+        log = PostgresEventLog(self.dsn)
+        turns = count(random.randrange(len(self.leads)))
+
+        async def one() -> None:
+            assert await log.load(self.leads[next(turns) % len(self.leads)])
+
+        cost = await _per_await(one, in_flight=1)
+        await log.close()
+        return cost
 
 
 def run(server: Server, rounds: int, size: int) -> list[Figure]:
-    short, long = server.database(), server.database()
-    fill(short, SHORT)
-    fill(long, size)
-    figures = []
-    for what, work in (
-        (f"{APPENDS:,} appends", _append),
-        (f"{LOADS:,} loads of a lead", _load),
-        (f"{BATCHES} batches of 500 behind a position", _follow),
-    ):
-        took = interleaved(rounds, long=lambda w=work: w(long), short=lambda w=work: w(short))
-        ratio = took["long"] / took["short"]
-        figures.append(
-            Figure(
-                "S11", f"{what} at {size:,} events / at {SHORT:,}", f"{took['long']:.2f} s",
-                f"{took['short']:.2f} s", ratio, "<= 1.2 x", ratio <= 1.2,
-            )
-        )  # fmt: skip
-    return figures
+    """Append, load and page, each against the small log."""
+    large, small = (_Log(server.database(), events) for events in (size, SMALL))
+    return [
+        _figure("append to a random lead, 64 in flight", size, rounds, large.append, small.append),
+        _figure("one lead's events", size, rounds, large.load, small.load),
+        _figure(f"{PAGE} events behind a position", size, rounds, large.page, small.page),
+    ]
 
 
-def _append(dsn: str) -> float:
-    async def work() -> None:
-        session = Session(dsn, "leadlog_writer")
-        committer = GroupCommitter(session)
-
-        async def client() -> None:
-            for _ in range(APPENDS // IN_FLIGHT):
-                event = (uuid4(), 1, "lead.stage-changed", STATE)
-                await committer.append(StoredAppend(uuid4(), b"f" * 16, [event]))
-
-        await asyncio.gather(*(client() for _ in range(IN_FLIGHT)))
-        await session.close()
-
-    return seconds(lambda: uvloop.run(work()))
+def _figure(
+    what: str, size: int, rounds: int, large: Callable[[], float], small: Callable[[], float]
+) -> Figure:
+    cost = interleaved(rounds, large=large, small=small)
+    ratio = cost["large"] / cost["small"]
+    return Figure(
+        "S11", f"{what}, log of {size:,} events / of {SMALL:,}",
+        f"{cost['large']:,.0f} us", f"{cost['small']:,.0f} us", ratio, "<= 1.2 x", ratio <= 1.2,
+    )  # fmt: skip
 
 
-def _load(dsn: str) -> float:
-    streams = _some_streams(dsn, LOADS)
-
-    async def work() -> None:
-        log = PostgresEventLog(dsn)
-        for start in range(0, LOADS, IN_FLIGHT):
-            await asyncio.gather(*map(log.load, streams[start : start + IN_FLIGHT]))
-        await log.close()
-
-    return seconds(lambda: uvloop.run(work()))
+def _per_call(work: Callable[[], object]) -> float:
+    """Microseconds per call."""
+    started, calls = time.perf_counter(), 0
+    while time.perf_counter() - started < SECONDS:
+        work()
+        calls += 1
+    return (time.perf_counter() - started) / calls * 1e6
 
 
-def _follow(dsn: str) -> float:
-    rng = random.Random(1)
-    with connect(dsn) as conn:
-        row = conn.execute("SELECT max(notification_id) FROM log.leadlog_events").fetchone()
-        assert row is not None
-        starts = [rng.randrange(row[0] - 1000) for _ in range(BATCHES)]
-        follow = PROJECTIONS["leads"]
-        return seconds(lambda: [read(conn, follow, at, row[0], 500) for at in starts])
+async def _per_await(work: Callable[[], Awaitable[None]], in_flight: int) -> float:
+    """Microseconds of wall clock per call, `in_flight` at a time."""
+    started = time.perf_counter()
 
+    async def client() -> int:
+        calls = 0
+        while time.perf_counter() - started < SECONDS:
+            await work()
+            calls += 1
+        return calls
 
-def _some_streams(dsn: str, amount: int) -> list[UUID]:
-    """Leads with about as many events on either log."""
-    with psycopg.connect(dsn) as conn:
-        rows = conn.execute(
-            "SELECT originator_id FROM log.leadlog_events WHERE originator_version = 8"
-            " ORDER BY md5(originator_id::text) LIMIT 500"
-        ).fetchall()
-    return [rows[n % len(rows)][0] for n in range(amount)]
+    calls = sum(await asyncio.gather(*(client() for _ in range(in_flight))))
+    return (time.perf_counter() - started) / calls * 1e6

@@ -1,7 +1,6 @@
 """What the benchmarks share: a durable PostgreSQL of their own, interleaved rounds, one table."""
 
 import os
-import shutil
 import statistics
 import tempfile
 import time
@@ -76,16 +75,22 @@ def cpu_seconds(process: psutil.Process) -> float:
 @contextmanager
 def server() -> Iterator[Server]:
     """A server for the time of a benchmark, removed afterwards."""
-    root = Path(
-        tempfile.mkdtemp(prefix="leadlog-bench-", dir=os.environ.get("BENCH_DIR", "/var/tmp"))
-    )
-    root.chmod(0o755)
-    running = Server(root)
-    try:
-        yield running
-    finally:
-        running.cluster.stop()
-        shutil.rmtree(root, ignore_errors=True)
+    with directory() as root:
+        running = Server(root)
+        try:
+            yield running
+        finally:
+            running.cluster.stop()
+
+
+@contextmanager
+def directory() -> Iterator[Path]:
+    """An empty directory on a disk (`BENCH_DIR`, else /var/tmp) that every user can enter."""
+    where = os.environ.get("BENCH_DIR", "/var/tmp")
+    with tempfile.TemporaryDirectory(prefix="leadlog-bench-", dir=where) as name:
+        root = Path(name)
+        root.chmod(0o755)
+        yield root
 
 
 def interleaved(rounds: int, **sides: Callable[[], float]) -> dict[str, float]:

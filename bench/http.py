@@ -53,7 +53,8 @@ class _Side:
         return Round(used / result.commands * 1e6, result.p50, result.p99)
 
     def median(self, name: str) -> float:
-        return statistics.median(getattr(one, name) for one in self.rounds)
+        values: list[float] = [getattr(one, name) for one in self.rounds]
+        return statistics.median(values)
 
     def _cpu(self) -> float:
         return family_cpu_seconds(self._pid) + self._server.cpu_seconds()
@@ -89,8 +90,7 @@ def _ours(stack: ExitStack, server: Server) -> _Side:
     dsn = server.database()
     leads = asyncio.run(capture(dsn, LEADS))
     pid, port = stack.enter_context(services.leadlog(dsn, "--no-worker"))
-    headers = {"Authorization": f"Bearer {services.token(dsn)}"}
-    load = Load(port, "/v1/leads/{lead}:advance", leads, headers)
+    load = Load(port, "/v1/leads/{lead}:advance", leads, services.administrator(dsn))
     return _Side(server, pid, load, _counter(dsn, HEAD))
 
 

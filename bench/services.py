@@ -1,20 +1,18 @@
 """The processes under load: the service itself, and the plain FastAPI baseline."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-
-import psycopg
-
-from adapters import people
-from adapters.tokens import issue
+from secrets import token_hex
 
 LEADLOG = Path(sys.executable).with_name("leadlog")
 PATIENCE = 60.0
@@ -37,14 +35,16 @@ def baseline(dsn: str) -> Iterator[tuple[int, int]]:
 def leadlog(dsn: str, *options: str) -> Iterator[tuple[int, int]]:
     """A running service on a database: its process number and port."""
     port = free_port()
-    with running(LEADLOG, "serve", "--database", dsn, "--port", port, *options) as pid:
-        wait_for(port, "/health/live")
-        yield pid, port
+    with tempfile.TemporaryDirectory(prefix="leadlog-bench-") as data:
+        command = (LEADLOG, "serve", "--database", dsn, "--port", port, *options)
+        with running(*command, env={"LEADLOG_DATA_DIR": data}) as pid:
+            wait_for(port, "/health/live")
+            yield pid, port
 
 
 @contextmanager
 def running(*command: object, env: Mapping[str, str] | None = None) -> Iterator[int]:
-    """A process, by its number; ended as an operator ends it."""
+    """A process, by its number; ended as Ctrl-C ends it."""
     process = subprocess.Popen(
         [str(part) for part in command],
         env={**os.environ, **(env or {})},
@@ -53,17 +53,22 @@ def running(*command: object, env: Mapping[str, str] | None = None) -> Iterator[
     try:
         yield process.pid
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)
         process.wait(PATIENCE)
 
 
-def token(dsn: str) -> str:
-    """A fresh administrator's token."""
-    people.add(dsn, people.NewPerson("bench", "admin"))
-    with psycopg.connect(dsn) as conn:
-        token = issue(conn, "bench", "admin", os.urandom(4).hex())
-    assert token
-    return token
+def administrator(dsn: str) -> dict[str, str]:
+    """Headers of a new administrator's requests."""
+    name = f"bench-{token_hex(4)}"
+    run("users", "add", name, "--role", "admin", "--database", dsn)
+    token = run("tokens", "create", "--user", name, "--name", name, "--database", dsn)
+    return {"Authorization": f"Bearer {token.strip()}"}
+
+
+def run(*arguments: object) -> str:
+    """What `leadlog` prints when it is called with these."""
+    command = [str(part) for part in (LEADLOG, *arguments)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def wait_for(port: int, path: str) -> None:

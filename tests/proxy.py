@@ -1,4 +1,4 @@
-"""A TCP proxy in front of PostgreSQL that loses replies: it cuts where a marked statement passes."""
+"""A TCP proxy before PostgreSQL that loses replies: it cuts where a marked statement passes."""
 
 import asyncio
 import threading

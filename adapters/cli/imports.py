@@ -1,71 +1,100 @@
-"""`leadlog import`: what other systems know of leads, brought into the log."""
+"""`leadlog import`: facts of the past into the log."""
 
-import csv
-import time
 import tomllib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from adapters.cli import Failed, app
 from adapters.cli.options import DatabaseOption
 from adapters.company import open_company
 from adapters.database import open_database
-from adapters.history_file import PUT_ASIDE, HistoryFile, Row, Unreadable
-from adapters.history_import import BrokenRow, HistoryImport, PutAside, Tally
-from adapters.postgres.bulk import HistoryLog
+from adapters.history_file import Unreadable
+from adapters.history_import import BrokenRow, Tally, import_history
 from adapters.settings import Settings
-from commands.history import HEADER, TYPES, HistoryRows
+from commands.history import TYPES
 from commands.history_mapping import HistoryMapping
 
-group = typer.Typer(help="Bring leads and their past in.", no_args_is_help=True)
+group = typer.Typer(help="Bring leads and their history in.", no_args_is_help=True)
 app.add_typer(group, name="import")
 
-LONGEST_SOURCE = 100
 
-
-def _source(name: str) -> str:
-    if not name.strip() or len(name) > LONGEST_SOURCE or "/" in name or "\0" in name:
-        raise typer.BadParameter(f"a name of 1 to {LONGEST_SOURCE} characters without `/`")
-    return name
+@group.callback()
+def _group() -> None:
+    """Bring leads and their history in."""
 
 
 @group.command()
 def history(
-    file: Annotated[Path, typer.Argument(help="CSV, may be gzip: seq,ts,lead_id,type,data.")],
+    file: Annotated[Path, typer.Argument(help="CSV or CSV.gz: seq,ts,lead_id,type,data.")],
     *,
-    source: Annotated[
-        str, typer.Option(callback=_source, help="The system it comes from; (source, seq) is a row.")
-    ],
-    mapping: Annotated[Path | None, typer.Option(help="TOML: the file's words for ours.")] = None,
-    skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Put broken rows aside and go on.")
-    ] = False,
-    errors: Annotated[Path | None, typer.Option(help="Where they go, with their reasons.")] = None,
+    source: Annotated[str, typer.Option(help="Name of the system the facts come from.")],
+    mapping: Annotated[Path | None, typer.Option(help="TOML: the file's own words.")] = None,
+    skip_broken: Annotated[bool, typer.Option(help="Put broken rows aside and go on.")] = False,
+    errors: Annotated[Path | None, typer.Option(help="Where to put them, a CSV.")] = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Import a log of past facts. Rows that are in the log already change nothing."""
+    """Import past facts, each (source, seq) once. Stops at a broken row, unless told to skip."""
     if skip_broken != bool(errors):
-        raise typer.BadParameter("--skip-broken and --errors OUT.csv belong together")
-    words = _mapping(mapping)
-    settings = Settings.load(database=database)
-    started = time.monotonic()
+        raise typer.BadParameter("--skip-broken and --errors OUT.csv go together")
+    if not source.strip() or len(source) > 100 or "/" in source or "\0" in source:
+        raise typer.BadParameter("--source is a name of 1 to 100 characters without /")
+    settings, words = Settings.load(database=database), _mapping(mapping)
+    with open_database(settings) as handle:
+        zone = open_company(handle.dsn, settings).zone
+        _report(_import(handle.dsn, file, source, zone, words, errors), errors)
+
+
+def _import(
+    dsn: str,
+    file: Path,
+    source: str,
+    zone: ZoneInfo,
+    mapping: HistoryMapping,
+    errors: Path | None,
+) -> Tally:
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"importing {file.name}", total=None)
+        try:
+            return import_history(
+                dsn,
+                file,
+                source=source,
+                zone=zone,
+                mapping=mapping,
+                errors=errors,
+                progress=lambda done, size: bar.update(task, completed=done, total=size or None),
+            )
+        except (Unreadable, BrokenRow) as error:
+            raise Failed(f"{file}: {error}") from None
+        except OSError as error:
+            raise Failed(f"{error.filename or errors}: {error.strerror}") from None
+
+
+def _mapping(path: Path | None) -> HistoryMapping:
+    if path is None:
+        return HistoryMapping()
     try:
-        with ExitStack() as open_:
-            rows = open_.enter_context(HistoryFile(file))
-            aside = open_.enter_context(_put_aside(file, errors)) if errors else None
-            handle = open_.enter_context(open_database(settings))
-            zone = open_company(handle.dsn, settings).zone
-            log = open_.enter_context(HistoryLog(handle.dsn, source, zone))
-            run = HistoryImport(rows, HistoryRows(source, zone, words), log, aside)
-            tally = run.run(open_.enter_context(_progress(rows)))
-    except BrokenRow as error:
-        raise Failed(f"{file}, {error} (the rows before it are imported)") from error
-    except Unreadable as error:
-        raise Failed(f"{file}: {error}") from error
-    typer.echo(_summary(tally, time.monotonic() - started))
+        return HistoryMapping.parse(tomllib.loads(path.read_text(encoding="utf-8")), TYPES)
+    except OSError as error:
+        raise Failed(f"{path}: {error.strerror}") from None
+    except ValueError as error:  # no TOML, not UTF-8, or words that make no sense
+        raise Failed(f"{path}: {error}") from None
+
+
+def _report(tally: Tally, errors: Path | None) -> None:
+    there = tally.rows - tally.new_rows - tally.put_aside
+    rate = tally.events / max(tally.seconds, 1e-9)
+    parts = [
+        f"{tally.rows} rows read",
+        f"{there} already there",
+        f"{tally.events} events appended",
+        f"{rate:.0f}/s",
+    ]
+    if errors:
+        parts.append(f"{tally.put_aside} rows put aside in {errors}")
+    typer.echo(", ".join(parts))

@@ -5,6 +5,9 @@ whole, until the swap and the new one, whole, after it.
 """
 
 import logging
+import time
+
+import psycopg
 
 from adapters.postgres import log_reader
 from adapters.postgres.builds import Build, ensure_building, ensure_live, find, swap
@@ -32,6 +35,10 @@ FILL_DONE = (
 # Holds the live build still, so that readers never see its successor behind it.
 HOLD_LIVE = "SELECT FROM projection.builds WHERE name = %s AND state = 'live' FOR UPDATE"
 
+# Whoever reads the live tables waits behind a waiting swap: it gives way, and tries for minutes.
+SWAP_WAIT = "SET LOCAL lock_timeout = '200ms'"
+SWAP_PAUSE, SWAP_TRIES = 0.5, 600
+
 
 def rebuild(conn: Connection, projection: Projection) -> Build:
     """Build a projection anew from the whole log and make it the live one."""
@@ -56,17 +63,29 @@ def rebuild_outdated(conn: Connection, projection: Projection) -> None:
 
 def roll_back(conn: Connection, projection: Projection) -> Build | None:
     """Make the build before the live one live again; None when there is none."""
-    old = find(conn, projection.name, "old")
+    with conn.transaction():
+        old = find(conn, projection.name, "old")
     return _go_live(conn, projection, old) if old else None
 
 
 def _go_live(conn: Connection, projection: Projection, build: Build) -> Build:
+    """Swap once nobody is in the middle of a long read; other readers get through meanwhile."""
+    for _ in range(SWAP_TRIES - 1):
+        try:
+            return _swap(conn, projection, build)
+        except psycopg.errors.LockNotAvailable:
+            logger.info("%s: a reader holds the live tables, trying again", projection.name)
+            time.sleep(SWAP_PAUSE)
+    return _swap(conn, projection, build)
+
+
+def _swap(conn: Connection, projection: Projection, build: Build) -> Build:
     with conn.transaction():
         conn.execute(HOLD_LIVE, (projection.name,))
         _catch_up(conn, projection, build)
+        conn.execute(SWAP_WAIT)
         swap(conn, projection, build)
-    live = find(conn, projection.name, "live")
-    conn.commit()
+        live = find(conn, projection.name, "live")
     assert live is not None
     return live
 

@@ -46,9 +46,12 @@ class Stored(NamedTuple):
     state: bytes
 
 
-def history(rng: Random, leads: int = 2, longest: int = 9) -> list[list[Entry]]:
+def history(
+    rng: Random, leads: int = 2, longest: int = 9, *, captured_first: bool = False
+) -> list[list[Entry]]:
     """The events of a few leads, each in its order."""
-    return [_lead(rng, rng.randint(1, longest)) for _ in range(leads)]
+    early = 1.0 if captured_first else 0.64
+    return [_lead(rng, rng.randint(1, longest), early) for _ in range(leads)]
 
 
 def interleaved(rng: Random, leads: Sequence[Sequence[Entry]]) -> list[Entry]:
@@ -85,11 +88,13 @@ def _stored(entry: Entry) -> Stored:
     return Stored(command, entry.stream, entry.version, entry.event.topic, state)
 
 
-def _lead(rng: Random, length: int) -> list[Entry]:
+def _lead(rng: Random, length: int, captured_first: float) -> list[Entry]:
     stream = UUID(int=rng.getrandbits(128) & ~0xFFFF)
     events = [_event(rng, rng.choice(MAKERS)) for _ in range(length)]
-    if rng.random() < 0.8:
-        events.insert(0 if rng.random() < 0.8 else rng.randint(0, length), _captured(rng))
+    if (luck := rng.random()) < captured_first:
+        events.insert(0, _captured(rng))
+    elif luck < 0.8:
+        events.insert(rng.randint(0, length), _captured(rng))
     return [Entry(stream, n, event) for n, event in enumerate(events, 1)]
 
 

@@ -144,12 +144,13 @@ def test_the_line_is_the_one_on_which_the_row_starts(run: Run, write: Callable[.
     assert "line 4:" in done.stderr, need
 
 
+SCATTERED = "".join(f"{n},,{n * 7919 % 1009},LeadLost,{{}}\n" for n in range(3, 3000))
 BAD_FILES: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "the file is empty"),
     "wrong header": (b"a,b\n1,2\n", "a history file starts with the line seq,ts"),
     "not UTF-8": (text([(1, AT, "1", "LeadCreated", '{"a": "官网"}')]).encode("gbk"), "not UTF-8"),
     "cut in a quoted row": (text(GOOD).encode() + b'3,,12,LeadLost,"{""reas', "line 4"),
-    "cut gzip": (gzip.compress(text(GOOD * 400).encode())[:-400], "cut or damaged"),
+    "cut gzip": (gzip.compress((text(GOOD) + SCATTERED).encode())[:-99], "cut or damaged"),
     "endless line": (text([]).encode() + b"x" * (2**20 + 9), "longer than"),
     "NUL": (text(GOOD).encode() + b"3,,12,LeadLost,\x00\n", "line 4"),
 }
@@ -206,7 +207,7 @@ def test_rows_put_aside_can_be_corrected_and_imported(
     done = run(file, "--skip-broken", "--errors", errors)
     assert done.returncode == 0
     assert "2 rows put aside" in done.stdout
-    aside = list(csv.DictReader(errors.open(encoding="utf-8", newline="")))
+    aside = list(csv.DictReader(io.StringIO(errors.read_text(encoding="utf-8"), newline="")))
     assert [(row["seq"], row["line"]) for row in aside] == [("1", "2"), ("2", "3")]
     assert "Nonsense" in aside[0]["reason"]
     fixed = errors.read_text(encoding="utf-8").replace("Nonsense", "LeadLost", 1)
@@ -290,11 +291,11 @@ def test_memory_does_not_grow_with_the_file(dsn: str, write: Callable[..., Path]
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     found = {}
-    for rows in (10_000, 100_000):
+    for rows in (10_000, 60_000):
         file = write(text(made_up(rows, SEED)), f"{rows}.csv")
         line, env = command(dsn, file, "--source", f"s{rows}")
         line[1:3] = ["-c", peak]
         done = subprocess.run(line, env=env, check=True, capture_output=True, text=True)
         assert f"{rows} rows read" in done.stdout
         found[rows] = int(done.stdout.split()[-1]) // 1024
-    assert found[100_000] - found[10_000] < 40, found
+    assert found[60_000] - found[10_000] < 40, found
