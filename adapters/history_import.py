@@ -19,14 +19,16 @@ from commands.history import HEADER, Fact, HistoryRows
 from commands.history_mapping import HistoryMapping
 from commands.history_values import Broken
 
-BATCH = 5_000
+BATCH_ROWS = 5_000
+BATCH_CHARACTERS = 2**22  # memory stays flat when rows are huge, too
 
 
 class BrokenRow(Exception):  # noqa: N818 - it describes the row
     """The first row that cannot be taken in; the rows before it are in the log."""
 
     def __init__(self, row: Row, reason: str) -> None:
-        super().__init__(f"line {row.line}: {reason}")
+        super().__init__(f"line {row.line}: {reason}; the rows before it are imported")
+        self.reason = reason
 
 
 @dataclass(slots=True)
@@ -92,10 +94,12 @@ def _batches(
     while True:
         facts: list[Fact] = []
         fault: Exception | None = None
-        while len(facts) < BATCH and fault is None:
+        characters = 0
+        while len(facts) < BATCH_ROWS and characters < BATCH_CHARACTERS and fault is None:
             try:
                 row = next(iterator)
                 tally.rows += 1
+                characters += len(row.text)
                 facts.append(_fact(rows, row))
             except BrokenRow as error:
                 if aside:
@@ -126,11 +130,10 @@ class _Aside:
         self._writer.writerow(HEADER + PUT_ASIDE)
 
     def put(self, row: Row, error: BrokenRow) -> None:
-        """Write a row; one that is no CSV stands as text in the first cell."""
-        cells = list(row.cells) if row.cells else [row.text.rstrip("\r\n")]
-        width = len(HEADER)
-        filled = [*cells[:width], *[""] * (width - len(cells))]
-        self._writer.writerow([*filled, row.line, str(error)])
+        """Write a row; what is not five cells stands whole, as text, in the last of five."""
+        whole = len(row.cells) == len(HEADER)
+        cells = row.cells if whole else ("", "", "", "", row.text.rstrip("\r\n"))
+        self._writer.writerow((*cells, row.line, error.reason))
 
     def __enter__(self) -> "_Aside":
         return self

@@ -113,10 +113,9 @@ class HistoryLog:
 
     def _new(self, facts: Sequence[Fact]) -> Sequence[Fact]:
         row = self._conn.execute(KNOWN, ([fact.seq for fact in facts], self._source)).fetchone()
-        known = row[0] if row else ()
-        if not known:
-            return facts
-        return [fact for fact in facts if not any(fact.seq in part for part in known)]
+        runs = (row and row[0]) or ()
+        known = {seq for run in runs for seq in range(run.lower, run.upper)}
+        return [fact for fact in facts if fact.seq not in known]
 
     def _copy(self, facts: Sequence[Fact], named: Named) -> int:
         """Append the facts behind the head of the log; returns the number of events."""

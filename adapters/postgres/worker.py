@@ -1,8 +1,8 @@
 """The loop that keeps projections at the end of the log.
 
 Each projection is leased by one worker (a session lock: it is free the moment its holder is gone).
-NOTIFY is only a hint to look early: the log is polled underneath, and a lost connection is opened
-again, with growing pauses, until `stop` is set.
+NOTIFY is only a hint to look early: the log is polled underneath. After a lost connection or a
+missing right it begins again, with growing pauses, until `stop` is set.
 """
 
 import logging
@@ -38,10 +38,10 @@ def run_forever(dsn: str, stop: threading.Event, names: Iterable[str] | None = N
             with connect(dsn) as work, connect(dsn, autocommit=True) as ears:
                 ears.execute("LISTEN leadlog_events")
                 _Worker(work, ears, wanted, stop).run()
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:
             pause = SHORTEST_PAUSE if time.monotonic() - started > LONGEST_PAUSE else pause * 2
             pause = min(pause, LONGEST_PAUSE)
-            logger.warning("lost the database, trying again in %.1f s: %s", pause, error)
+            logger.warning("the database lets us down, again in %.1f s: %s", pause, error)
             stop.wait(pause)
 
 

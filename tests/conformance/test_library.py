@@ -1,6 +1,6 @@
 """Our log under the eventsourcing library: its own test cases, and applications written with it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -85,14 +85,15 @@ def opened(
     dsn: str,
     module: str = "eventsourcing.postgres",
     application: type[Application[UUID]] = Leadlog,
-    **env: str,
+    env: Mapping[str, str] | None = None,
 ) -> Application[UUID]:
     """An application on our database, configured by environment variables alone."""
     parts = {f"POSTGRES_{name.upper()}": value for name, value in connection(dsn).items()}
     settings = {"PERSISTENCE_MODULE": module, "POSTGRES_SCHEMA": "log", "CREATE_TABLE": "no"}
-    return application(env={**parts, **settings, **env})
+    return application(env={**parts, **settings, **(env or {})})
 
 
+TYPED = {"MAPPER_TOPIC": "adapters.postgres.codec:LeadlogMapper"}
 OURS = "adapters.postgres.library"
 ENTRIES = [Entry(uuid4(), version, event) for event in EXAMPLES for version in (1, 2, 3)]
 
@@ -116,7 +117,7 @@ def test_a_stock_application_reads_every_event(dsn: str) -> None:
 def test_a_stock_application_with_our_mapper_reads_typed_values(dsn: str) -> None:
     """MAPPER_TOPIC is the library's own setting."""
     append(dsn, ENTRIES)
-    with opened(dsn, MAPPER_TOPIC="adapters.postgres.codec:LeadlogMapper") as application:
+    with opened(dsn, env=TYPED) as application:
         for entry in ENTRIES:
             events = list(application.events.get(entry.stream))
             assert [vars(entry.event).items() <= vars(event).items() for event in events] == [True]
@@ -131,7 +132,7 @@ def test_an_application_saves_through_our_recorder_and_reads_back(dsn: str) -> N
         recordings = application.save(basket)
         head = len(ENTRIES)
         assert [recording.notification.id for recording in recordings] == [head + 1, head + 2]
-        stale, basket = (application.repository.get(basket.id) for _ in range(2))
+        stale: Basket = application.repository.get(basket.id)
         basket.fill("quotation")
         application.save(basket)
         stale.fill("contract")
@@ -158,7 +159,7 @@ def test_one_save_with_a_version_twice_is_refused(dsn: str) -> None:
 def test_unsafe_settings_are_refused(dsn: str, setting: dict[str, str], reason: str) -> None:
     """Architecture section 3: db functions drop the lock that keeps readers from missing events."""
     with pytest.raises(ProgrammingError, match=reason):
-        opened(dsn, OURS, **setting)
+        opened(dsn, OURS, env=setting)
 
 
 def test_an_application_of_another_name_is_refused(dsn: str) -> None:

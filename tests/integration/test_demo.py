@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -37,7 +38,7 @@ def test_a_seed_gives_one_plan_and_another_seed_another() -> None:
 def test_a_plan_stays_within_its_time_and_in_order() -> None:
     steps = plan(7, 200, START, END, ZONE)
     assert {step.lead for step in steps} == set(range(200))
-    assert all(START <= a.at <= b.at < END for a, b in zip(steps, steps[1:], strict=False))
+    assert all(START <= a.at <= b.at < END for a, b in pairwise(steps))
 
 
 def demo(dsn: str, *options: str) -> "subprocess.CompletedProcess[str]":

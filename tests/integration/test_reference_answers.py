@@ -1,4 +1,4 @@
-"""Every figure of two real data sets against answers computed independently, in pandas and DuckDB."""
+"""Every figure of two real data sets against answers computed in pandas and DuckDB."""
 
 import os
 import subprocess

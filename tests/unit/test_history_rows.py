@@ -51,7 +51,11 @@ CASES: list[tuple[str, dict[str, Any], Event]] = [
         {"owner": "Li", "team": "T", "region": "East"},
         e.LeadAssigned(occurred_at=AT, owner="Li", team="T", details={"region": "East"}),
     ),
-    ("StatusChanged", {"to": "B", "from": "A"}, e.StageChanged(occurred_at=AT, stage="B", previous="A")),
+    (
+        "StatusChanged",
+        {"to": "B", "from": "A"},
+        e.StageChanged(occurred_at=AT, stage="B", previous="A"),
+    ),
     ("FirstContacted", {}, e.FollowUpRecorded(occurred_at=AT, code="C1", connected=True)),
     (
         "ActivityLogged",
