@@ -62,13 +62,10 @@ class _Watch:
 
     async def run(self, seconds: float) -> list[float]:
         """Seconds between answer and visibility, of each command."""
-        self._answered.clear()
-        begin = time.perf_counter()
-        turns = count()
-        watching = asyncio.create_task(self._watch())
-        clients = (self._client(begin, turns, seconds) for _ in range(CONNECTIONS))
-        await asyncio.gather(*clients)
-        self._answered.append((0, 0.0))  # the end
+        begin, turns, over = time.perf_counter(), count(), asyncio.Event()
+        watching = asyncio.create_task(self._watch(over))
+        await asyncio.gather(*(self._client(begin, turns, seconds) for _ in range(CONNECTIONS)))
+        over.set()
         return await watching
 
     async def _client(self, begin: float, turns: "count[int]", seconds: float) -> None:
@@ -84,21 +81,17 @@ class _Watch:
             self._answered.append((int(position[1]), time.perf_counter()))
         writer.close()
 
-    async def _watch(self) -> list[float]:
+    async def _watch(self, over: asyncio.Event) -> list[float]:
         """Looks until the last command is visible."""
         delays: list[float] = []
-        over = False
         async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True) as conn:
-            waiting: list[tuple[int, float]] = []
-            while waiting or not over:
+            while self._answered or not over.is_set():
                 cursor = await conn.execute(REFLECTED, prepare=True)
                 row, now = await cursor.fetchone(), time.perf_counter()
                 assert row is not None
-                fresh, self._answered = self._answered, []
-                over = over or (0, 0.0) in fresh
-                waiting += [item for item in fresh if item[0]]
-                delays += [max(now - at, 0.0) for position, at in waiting if position <= row[0]]
-                waiting = [item for item in waiting if item[0] > row[0]]
+                seen = [at for position, at in self._answered if position <= row[0]]
+                delays += [max(now - at, 0.0) for at in seen]
+                self._answered = [item for item in self._answered if item[0] > row[0]]
                 await asyncio.sleep(LOOK_SECONDS)
         return delays
 
