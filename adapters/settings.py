@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     """0 takes a free port."""
     max_body_bytes: int = Field(2**20, gt=0)
     page_limit: int = Field(200, gt=0)
+    requests_per_second: int = Field(10_000, gt=0)
+    """Of one person to one process; the next ones are answered 429."""
     position_wait_seconds: float = Field(2.0, ge=0)
     """How long a read waits for the position it asked for before it answers 503."""
 

@@ -8,8 +8,10 @@ from fastapi import FastAPI
 from starlette.convertors import Convertor, register_url_convertor
 
 from adapters.company import open_company
+from adapters.postgres.builds import ensure_live
 from adapters.postgres.event_log import PostgresEventLog
 from adapters.postgres.reads import PostgresReads
+from adapters.postgres.tables import connect
 from adapters.settings import Settings
 from adapters.tokens import TokenStore
 from aggregates.lead.state import Lead, evolve
@@ -19,6 +21,7 @@ from api.limits import BodyLimit
 from api.service import Service
 from commands.leads import DECISIONS, LeadCommands
 from commands.loop import CommandLoop
+from projections.catalogue import PROJECTIONS
 
 
 class Ref(Convertor[str]):
@@ -41,6 +44,9 @@ register_url_convertor("ref", Ref())
 def create_app(settings: Settings, dsn: str) -> FastAPI:
     """The service on a migrated database. Raises StartupError when it does not fit the settings."""
     company = open_company(dsn, settings)
+    with connect(dsn) as conn:
+        for projection in PROJECTIONS.values():
+            ensure_live(conn, projection)
     clock = company.clock()
     simulated_now = clock.now if company.clock_kind == "simulated" else None
     log = PostgresEventLog(dsn, simulated_now=simulated_now)
@@ -49,7 +55,7 @@ def create_app(settings: Settings, dsn: str) -> FastAPI:
     loop = CommandLoop(log, Lead, evolve)
     service = Service(
         zone=company.zone,
-        doorkeeper=Doorkeeper(tokens),
+        doorkeeper=Doorkeeper(tokens, rate=settings.requests_per_second),
         commands=LeadCommands(loop, log, clock, company.zone, company.ledger_key),
         reads=reads,
         page_limit=settings.page_limit,

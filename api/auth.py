@@ -7,9 +7,6 @@ from typing import Protocol
 from api.problems import Problem
 from commands.caller import Principal
 
-REQUESTS_PER_SECOND = 5_000
-"""Of one person, on average over a second; a safeguard against a client gone wild."""
-
 
 class Tokens(Protocol):
     """Knows whom a token belongs to."""
@@ -20,9 +17,9 @@ class Tokens(Protocol):
 
 
 class Doorkeeper:
-    """Lets requests in: 401 without a valid token, 429 above the rate."""
+    """Lets requests in: 401 without a valid token, 429 above `rate` requests a second a person."""
 
-    def __init__(self, tokens: Tokens, *, rate: int = REQUESTS_PER_SECOND) -> None:
+    def __init__(self, tokens: Tokens, *, rate: int) -> None:
         self._tokens = tokens
         self._rate = rate
         self._second = 0

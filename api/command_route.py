@@ -80,6 +80,8 @@ class CommandRoute(APIRoute):
         headers = dict(scope["headers"])
         principal = await self._service.doorkeeper.admit(headers)
         require(principal, self._action)
+        if scope["query_string"]:
+            raise bad_parameter("query", "is empty for a command: everything is in its body")
         command = self._parsed(await read_body(receive))
         ref = scope["path_params"].get("ref", "")
         answer = await self._handle(Call(ref, principal.caller, command, headers))

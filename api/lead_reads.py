@@ -11,8 +11,18 @@ from aggregates.lead.state import Lead, fold
 from api.lead_json import lead_json, row_json
 from api.leads import existing
 from api.openapi import problems
-from api.problems import not_found
-from api.reading import Instant, Page, Read, allow, answer, decode_cursor, encode_cursor
+from api.problems import not_found, unavailable
+from api.reading import (
+    Instant,
+    Page,
+    Read,
+    Text,
+    allow,
+    answer,
+    at_most,
+    decode_cursor,
+    encode_cursor,
+)
 from api.service import Service
 from projections.base import visible
 
@@ -29,13 +39,13 @@ class LeadAt(Read):
 class LeadFilter(Page):
     """Which leads to list: those that have all of these values."""
 
-    stage: str | None = None
-    level: str | None = None
-    source: str | None = None
-    industry: str | None = None
-    region: str | None = None
-    owner: str | None = None
-    team: str | None = None
+    stage: Text | None = None
+    level: Text | None = None
+    source: Text | None = None
+    industry: Text | None = None
+    region: Text | None = None
+    owner: Text | None = None
+    team: Text | None = None
 
 
 def router(service: Service) -> APIRouter:
@@ -54,21 +64,26 @@ def router(service: Service) -> APIRouter:
         await caught_up(query)
         place = decode_cursor(query.cursor, tuple[datetime | None, UUID]) if query.cursor else None
         filters = query.model_dump(exclude=set(Page.model_fields), exclude_none=True)
-        position, rows = await service.reads.leads(filters, place, query.limit)
+        limit = at_most(query.limit, service)
+        position, rows = await service.reads.leads(filters, place, limit)
         last = (rows[-1]["captured_at"], rows[-1]["id"]) if rows else None
-        return page(position, rows, query.limit, last)
+        return page(position, rows, limit, last)
 
     @routes.get("/{ref:ref}")
     async def read_lead(ref: str, query: Annotated[LeadAt, Query()]) -> Response:
         """A lead as it is, or as it was (`as_of`), or as it was known to be (`as_known`)."""
         lead = await existing(service, ref)
         position, recorded = await service.reads.history(lead)
+        if position < (query.min_position or 0):
+            raise unavailable(f"the log ends at position {position}")
         if query.as_known:
             recorded = [r for r in recorded if r.recorded_at <= query.as_known]
         state = fold(Lead(lead), (r.event for r in visible(recorded, query.as_of)))
         if not (state.captured if query.as_of else state.version):
             raise not_found("there is no such lead")
-        return answer(lead_json(state, service.zone), position, ETag=f'"{state.version}"')
+        current = not (query.as_of or query.as_known)
+        etag = {"ETag": f'"{state.version}"'} if current else {}
+        return answer(lead_json(state, service.zone), position, **etag)
 
     @routes.get("/{ref:ref}/follow-ups")
     async def list_follow_ups(ref: str, query: Annotated[Page, Query()]) -> Response:
@@ -76,8 +91,9 @@ def router(service: Service) -> APIRouter:
         lead = await existing(service, ref)
         await caught_up(query)
         after = decode_cursor(query.cursor, int) if query.cursor else 0
-        position, rows = await service.reads.follow_ups(lead, after, query.limit)
-        return page(position, rows, query.limit, rows[-1]["position"] if rows else None)
+        limit = at_most(query.limit, service)
+        position, rows = await service.reads.follow_ups(lead, after, limit)
+        return page(position, rows, limit, rows[-1]["position"] if rows else None)
 
     async def caught_up(query: Read) -> None:
         if query.min_position:

@@ -33,8 +33,8 @@ _PATTERNS = {
     PHONE: "is not a telephone number: give digits, with separators if you like",
     EMAIL: "is not an e-mail address",
 }
+_STATUS = {"unknown-report": 404}
 _IN_THE_URL = ("query", "path", "header", "cookie")
-_LOST = "the database does not answer now: send the same request again"
 
 
 class Problem(Exception):  # noqa: N818 - it is an answer
@@ -111,8 +111,11 @@ def _pointer(place: str, path: Iterable[str | int]) -> str:
 
 
 def _refused(refusal: Refusal) -> Problem:
-    errors = [{"pointer": f"#/{refusal.field}", "detail": refusal.message}] if refusal.field else ()
-    return Problem(422, refusal.code, refusal.message, errors=errors)
+    place = {"parameter": refusal.field or ""}
+    if refusal.code != "invalid-parameter":
+        place = {"pointer": f"#/{refusal.field}"}
+    errors = [{**place, "detail": refusal.message}] if refusal.field else ()
+    return Problem(_STATUS.get(refusal.code, 422), refusal.code, refusal.message, errors=errors)
 
 
 def _reserved(error: HTTPException) -> Problem:

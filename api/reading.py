@@ -9,28 +9,47 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 from fastapi import Depends, Request
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    WithJsonSchema,
+)
 from starlette.responses import Response
 
 from api.access import require
 from api.problems import bad_parameter
 from api.service import Service
 from commands.caller import Principal
+from commands.models import NO_NUL
 
 T = TypeVar("T")
 
-MAX_PAGE = 200
 _LOST_PLUS = re.compile(r"(?<=\d) (?=\d\d:\d\d$)")
 
 
-def _plus(text: Any) -> Any:
-    """A `+` that a client wrote plainly into a URL arrives as a space."""
-    return _LOST_PLUS.sub("+", text) if isinstance(text, str) else text
+def instant(text: str) -> datetime:
+    """An RFC 3339 time with an offset, as UTC; ValueError otherwise.
+
+    A `+` that a client wrote plainly into a URL arrives as a space.
+    """
+    try:
+        at = datetime.fromisoformat(_LOST_PLUS.sub("+", text))
+    except ValueError:
+        at = datetime.min  # noqa: DTZ901 - has no offset either
+    if at.tzinfo is None or not 1900 <= at.year <= 2200:
+        raise ValueError("give a time with its offset, such as 2024-05-01T09:15:00+08:00")
+    return at.astimezone(UTC)
 
 
 Instant = Annotated[
-    AwareDatetime, BeforeValidator(_plus), AfterValidator(lambda at: at.astimezone(UTC))
+    datetime,
+    PlainValidator(instant),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+Text = Annotated[str, StringConstraints(max_length=200, pattern=NO_NUL)]
 
 
 class Read(BaseModel):
@@ -45,7 +64,8 @@ class Read(BaseModel):
 class Page(Read):
     """Parameters of every list."""
 
-    limit: int = Field(50, ge=1, le=MAX_PAGE)
+    limit: int = Field(50, ge=1)
+    """How many at most; the setting LEADLOG_PAGE_LIMIT bounds it (200)."""
     cursor: str | None = Field(None, max_length=200)
     """`next` of the page before."""
 
@@ -73,6 +93,13 @@ def answer(body: Mapping[str, Any] | bytes, position: int, **headers: str) -> Re
     return Response(content, headers=headers, media_type="application/json")
 
 
+def at_most(limit: int, service: Service) -> int:
+    """The limit of a page, which is bounded."""
+    if not 1 <= limit <= service.page_limit:
+        raise bad_parameter("limit", f"lies between 1 and {service.page_limit}")
+    return limit
+
+
 def encode_cursor(place: Any) -> str:
     """The end of a page, for the next one to go on behind it."""
     return urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
@@ -84,14 +111,3 @@ def decode_cursor(cursor: str, kind: type[T]) -> T:
         return msgspec.json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=kind)
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         raise bad_parameter("cursor", "is not one that this list gave out") from None
-
-
-def as_datetime(text: str, name: str) -> datetime:
-    """An instant out of a query; the problem 400 without an offset."""
-    try:
-        at = datetime.fromisoformat(_plus(text))
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise bad_parameter(name, "is an RFC 3339 time with an offset, 2024-05-01T09:15:00+08:00")
-    return at.astimezone(UTC)

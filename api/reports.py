@@ -1,6 +1,7 @@
 """Reports over HTTP, and the leads and events behind each of their cells."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -8,14 +9,7 @@ from starlette.responses import Response
 
 from api.openapi import problems
 from api.problems import bad_parameter
-from api.reading import (
-    MAX_PAGE,
-    allow,
-    answer,
-    as_datetime,
-    decode_cursor,
-    encode_cursor,
-)
+from api.reading import allow, answer, at_most, decode_cursor, encode_cursor, instant
 from api.service import Service
 from projections.reports.params import PARAMETERS
 
@@ -43,9 +37,8 @@ def router(service: Service) -> APIRouter:
     async def read_evidence(name: str, bucket: str, request: Request) -> Response:
         """The leads and log positions behind one row of a report."""
         given = await asked(request)
-        cursor, limit = given.pop("cursor", None), _whole("limit", given.pop("limit", "50"))
-        if not 1 <= limit <= MAX_PAGE:
-            raise bad_parameter("limit", f"lies between 1 and {MAX_PAGE}")
+        cursor = given.pop("cursor", None)
+        limit = at_most(_whole("limit", given.pop("limit", "50")), service)
         after = decode_cursor(cursor, int) if cursor else 0
         position, rows, last = await service.reads.evidence(name, bucket, given, after, limit)
         body = {"report": name, "bucket": bucket, "position": position, "rows": rows}
@@ -66,10 +59,17 @@ def read_parameters(query: Mapping[str, str]) -> dict[str, Any]:
     given: dict[str, Any] = dict(query)
     for name in INSTANTS:
         if name in given:
-            given[name] = as_datetime(given[name], name)
+            given[name] = _instant(name, given[name])
     if "at_position" in given:
         given["at_position"] = _whole("at_position", given["at_position"])
     return given
+
+
+def _instant(name: str, text: str) -> datetime:
+    try:
+        return instant(text)
+    except ValueError as error:
+        raise bad_parameter(name, f"cannot be read: {error}") from None
 
 
 def _whole(name: str, text: str) -> int:

@@ -44,7 +44,7 @@ def leadlog(dsn: str, *options: str) -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def running(*command: object, env: Mapping[str, str] | None = None) -> Iterator[int]:
-    """A process, by its number; ended as Ctrl-C ends it."""
+    """A process, by its number; ended as a system ends it."""
     process = subprocess.Popen(
         [str(part) for part in command],
         env={**os.environ, **(env or {})},
@@ -53,7 +53,7 @@ def running(*command: object, env: Mapping[str, str] | None = None) -> Iterator[
     try:
         yield process.pid
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait(PATIENCE)
 
 

@@ -59,20 +59,28 @@ class Evidence:
 
 
 def check(
-    dsn: str, acknowledged: Iterable[Acknowledged] = (), *, parked: bool = False
+    dsn: str,
+    acknowledged: Iterable[Acknowledged] = (),
+    refused: Iterable[str] = (),
+    *,
+    parked: bool = False,
 ) -> list[str]:
-    """Read and judge; `parked` = events may be parked."""
-    return faults(read(dsn), acknowledged, parked=parked)
+    """Read and judge. `refused` = what refused commands said; `parked` = events may be parked."""
+    return faults(read(dsn), acknowledged, refused, parked=parked)
 
 
 def faults(
-    evidence: Evidence, acknowledged: Iterable[Acknowledged] = (), *, parked: bool = False
+    evidence: Evidence,
+    acknowledged: Iterable[Acknowledged] = (),
+    refused: Iterable[str] = (),
+    *,
+    parked: bool = False,
 ) -> list[str]:
     """What is wrong, in words; empty = nothing."""
     found = [
         *_log_faults(evidence.facts),
         *_command_faults(evidence.facts, evidence.ledger),
-        *_answer_faults(evidence.facts, acknowledged),
+        *_answer_faults(evidence.facts, acknowledged, refused),
         *_parking_faults(evidence),
         *_table_faults(evidence),
     ]
@@ -140,7 +148,7 @@ def _command_faults(facts: Sequence[Fact], ledger: dict[UUID, int]) -> Iterator[
     for fact in facts:
         if (command := fact.command) is not None:
             effects[command].append(fact)
-        for mark in MARK.findall(json.dumps(fact.data)):
+        for mark in MARK.findall(fact.text):
             marked[mark].add(fact.position)
     for command, own in effects.items():
         positions = [f.position for f in own]
@@ -159,12 +167,14 @@ def _command_faults(facts: Sequence[Fact], ledger: dict[UUID, int]) -> Iterator[
             yield f"the ledger has {command} at position {position}, which is not its event"
 
 
-def _answer_faults(facts: Sequence[Fact], acknowledged: Iterable[Acknowledged]) -> Iterator[str]:
-    """What was acknowledged is in the log where the answer says, and always the same."""
+def _answer_faults(
+    facts: Sequence[Fact], acknowledged: Iterable[Acknowledged], refused: Iterable[str]
+) -> Iterator[str]:
+    """What was acknowledged is in the log where the answer says; what was refused is not."""
     by_position = {f.position: f for f in facts}
     said: defaultdict[UUID | None, str] = defaultdict(str)
     for fact in facts:
-        said[fact.command] += json.dumps(fact.data, ensure_ascii=False)
+        said[fact.command] += fact.text
     answers: dict[str, Acknowledged] = {}
     for answer in acknowledged:
         if (first := answers.setdefault(answer.key, answer)) != answer:
@@ -174,6 +184,10 @@ def _answer_faults(facts: Sequence[Fact], acknowledged: Iterable[Acknowledged]) 
             yield f"{answer.key} is lost: position {answer.position} holds {found}"
         elif answer.says not in said[found.command]:
             yield f"{answer.key} is lost: position {answer.position} is another command's"
+    everything = "\n".join(said.values())
+    for words in refused:
+        if words in everything:
+            yield f"{words} was refused and stands in the log"
     for position, times in Counter(a.position for a in answers.values()).items():
         if times > 1:
             yield f"position {position} was the answer to {times} commands"

@@ -4,6 +4,7 @@ Where the product folds event by event, this looks at a lead's whole history at 
 hold mobile numbers (eleven digits, from 1) and e-mail addresses.
 """
 
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -56,6 +57,12 @@ class Fact:
         if str(meta.get("actor")).partition(":")[0] not in ("user", "process", "operator"):
             return None
         return UUID(meta["command_id"])
+
+    @property
+    def text(self) -> str:
+        """What it says itself, as one text: what was before is another event's word."""
+        own = {n: v for n, v in self.data.items() if not n.startswith("previous")}
+        return json.dumps(own, ensure_ascii=False)
 
     @property
     def values(self) -> list[tuple[str, Any]]:

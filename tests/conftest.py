@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,6 +113,14 @@ def _database(cluster: Cluster, template: str) -> Iterator[str]:
 def _administer(cluster: Cluster, statement: str) -> None:
     with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as conn:
         conn.execute(statement)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port that nobody uses now."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ a worker whose parent is gone, however it went, ends too.
 
 import os
 import signal
+import sys
 import threading
 import time
 from typing import Annotated
@@ -33,6 +34,8 @@ def serve(
     settings = Settings.load(database=database, host=host, port=port)
     from adapters.cli.service import run_service  # noqa: PLC0415 - slow to import
 
+    # uvicorn finishes what is under way, then hands the signal on: leave in order, not at once.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with open_database(settings) as handle:
         run_service(settings, handle, with_worker=not no_worker)
 

@@ -17,11 +17,8 @@ import uvicorn
 from adapters.cli.serve import PARENT
 from adapters.database import Database
 from adapters.people import first_administrator
-from adapters.postgres.builds import ensure_live
-from adapters.postgres.tables import connect
 from adapters.settings import Settings, StartupError
 from api.app import create_app
-from projections.catalogue import PROJECTIONS
 
 logger = logging.getLogger("leadlog.serve")
 
@@ -35,9 +32,6 @@ def run_service(settings: Settings, database: Database, *, with_worker: bool = T
     service = create_app(settings, database.dsn)
     if token := first_administrator(database.dsn, settings.data_dir):
         typer.echo(f"administrator's token (shown once): {token}")
-    with connect(database.dsn) as conn:
-        for projection in PROJECTIONS.values():
-            ensure_live(conn, projection)
     config = uvicorn.Config(
         service,
         host=settings.host,
@@ -47,6 +41,7 @@ def run_service(settings: Settings, database: Database, *, with_worker: bool = T
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,  # nothing here asks for the client's address
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     with _Keeper(settings, database, with_worker=with_worker):

@@ -69,7 +69,8 @@ def plan(seed: int, leads: int, start: datetime, end: datetime, zone: ZoneInfo) 
 def _arrival(rng: random.Random, start: datetime, end: datetime, zone: ZoneInfo) -> datetime:
     """Mostly on weekdays and in office hours, a little more every month."""
     while True:
-        at = start + (end - start) * math.sqrt(rng.uniform(0.04, 1))
+        even = rng.random()
+        at = start + (end - start) * (even + math.sqrt(even)) / 2
         local = at.astimezone(zone)
         likely = (0.35 if local.weekday() >= 5 else 1) * (1 if 8 <= local.hour < 21 else 0.12)
         if rng.random() < likely:

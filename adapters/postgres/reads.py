@@ -22,7 +22,9 @@ from adapters.postgres.builds import live_builds
 from adapters.postgres.lead_refs import find_lead
 from adapters.postgres.tables import Connection
 from aggregates.event import Recorded
+from aggregates.refusal import Refusal
 from commands.ports import Unavailable
+from projections.catalogue import PROJECTIONS
 from projections.reports.catalogue import find
 from projections.reports.params import read
 
@@ -130,6 +132,8 @@ class PostgresReads:
                 return question(conn)
         except psycopg.errors.QueryCanceled:
             raise Unavailable(f"this takes longer than {LONGEST_QUESTION}: ask for less") from None
+        except psycopg.DataError as error:  # such as the character NUL in a name
+            raise Refusal("invalid-parameter", f"a value cannot be read: {error}") from None
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise Unavailable("the database does not answer") from error
 
@@ -142,8 +146,7 @@ def _configure(conn: Connection) -> None:
 
 def _reached(conn: Connection, projection: str | None) -> int:
     builds = live_builds(conn)
-    wanted = [builds[projection]] if projection else builds.values()
-    return min(build.position for build in wanted)
+    return min(builds[name].position for name in ([projection] if projection else PROJECTIONS))
 
 
 def _report(conn: Connection, name: str, given: Mapping[str, Any], zone: str) -> Mapping[str, Any]:

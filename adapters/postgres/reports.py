@@ -1,7 +1,7 @@
 """Answers reports from one snapshot: from the live read tables, or from a fold of an earlier log.
 
-Both hold the same tables under the same names, so one SQL text serves both. The position in an
-answer is the one that all of its facts reflect.
+Both hold the same tables under the same names, so one SQL text serves both. An answer reflects all
+of the log up to its position; of two live tables one may be ahead of it for a moment.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,6 +24,9 @@ KNOWN_AT = (
     "SELECT coalesce(max(notification_id), 0) FROM log.leadlog_events WHERE recorded_at <= %s"
 )
 USE = "SELECT set_config('search_path', %s, true)"
+# Reading the log stream by stream forbids the planner what a report needs: without sorting, a
+# report over two tables takes minutes instead of milliseconds.
+PLAN_FREELY = ("RESET enable_sort", "RESET enable_bitmapscan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ def _facts(conn: Connection, names: Sequence[str], params: ReportParams) -> Iter
                 skip = parked_positions(conn, build)
                 projection = PROJECTIONS[build.name]
                 fold_prefix(conn, projection, position, as_of=params.as_of, skip=skip)
+            for statement in PLAN_FREELY:
+                conn.execute(statement)
         else:
             position = min(build.position for build in builds)
             conn.execute(USE, (", ".join(build.schema for build in builds),))

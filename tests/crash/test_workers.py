@@ -83,7 +83,7 @@ def test_leases_move_when_a_worker_is_killed(dsn: str) -> None:
         for _ in range(size(4, 40)):
             workers.append(stack.enter_context(_worker_process(dsn)))
             append(dsn, _some(rng))
-            time.sleep(rng.random())
+            time.sleep(rng.uniform(0.3, 2))  # it takes a second to start
             workers.pop(rng.randrange(2)).kill()
             append(dsn, _some(rng))
             _until(lambda: conn.execute(LAG).fetchone() == (0,))
