@@ -1,7 +1,6 @@
 """The processes under load: the service itself, and the plain FastAPI baseline."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
