@@ -25,17 +25,17 @@ logger = logging.getLogger("leadlog.serve")
 LOOK_SECONDS = 0.5
 STOP_SECONDS = 15
 DRAIN_SECONDS = 10
+BACKLOG = 2048
 
 
 def run_service(settings: Settings, database: Database, *, with_worker: bool = True) -> None:
     """Serve an open database in the foreground."""
+    listener = _listen(settings.host, settings.port)
     service = create_app(settings, database.dsn)
     if token := first_administrator(database.dsn, settings.data_dir):
         typer.echo(f"administrator's token (shown once): {token}")
     config = uvicorn.Config(
         service,
-        host=settings.host,
-        port=settings.port,
         loop="uvloop",
         http="httptools",
         access_log=False,
@@ -45,7 +45,17 @@ def run_service(settings: Settings, database: Database, *, with_worker: bool = T
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     with _Keeper(settings, database, with_worker=with_worker):
-        _Announced(config).run()
+        _Announced(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise StartupError(
+            f"cannot listen on {host} port {port}: {error.strerror or error}. Choose another --port"
+        ) from error
 
 
 class _Announced(uvicorn.Server):

@@ -77,7 +77,8 @@ def _headings(names: list[str]) -> Iterator[str]:
     before = None
     for name in names:
         group, _, figure = name.rpartition(".")
-        yield f"{group if group != before else ''}\n{figure}" if group else name
+        above = group.replace(".", "\n") if group != before else ""
+        yield f"{above}\n{figure}" if group else name
         before = group
 
 

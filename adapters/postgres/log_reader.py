@@ -61,12 +61,14 @@ def read_streams(
     """The same stream by stream; a batch may end in the middle of a stream.
 
     Walking the primary key reads each event once; left alone the planner sorts the whole rest of
-    the log for every batch.
+    the log for every batch. What follows in the transaction is planned freely again.
     """
     cursor = conn.cursor(binary=True)
-    cursor.execute("SET LOCAL enable_sort = off")
-    cursor.execute("SET LOCAL enable_bitmapscan = off")
+    conn.execute("SET LOCAL enable_sort = off")
+    conn.execute("SET LOCAL enable_bitmapscan = off")
     cursor.execute(BY_STREAM, (*after, upto, projection.topics, limit))
+    conn.execute("SET LOCAL enable_sort TO DEFAULT")
+    conn.execute("SET LOCAL enable_bitmapscan TO DEFAULT")
     return cursor.fetchall()
 
 

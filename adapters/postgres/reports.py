@@ -24,9 +24,6 @@ KNOWN_AT = (
     "SELECT coalesce(max(notification_id), 0) FROM log.leadlog_events WHERE recorded_at <= %s"
 )
 USE = "SELECT set_config('search_path', %s, true)"
-# Reading the log stream by stream forbids the planner what a report needs: without sorting, a
-# report over two tables takes minutes instead of milliseconds.
-PLAN_FREELY = ("RESET enable_sort", "RESET enable_bitmapscan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +78,6 @@ def _facts(conn: Connection, names: Sequence[str], params: ReportParams) -> Iter
                 skip = parked_positions(conn, build)
                 projection = PROJECTIONS[build.name]
                 fold_prefix(conn, projection, position, as_of=params.as_of, skip=skip)
-            for statement in PLAN_FREELY:
-                conn.execute(statement)
         else:
             position = min(build.position for build in builds)
             conn.execute(USE, (", ".join(build.schema for build in builds),))

@@ -72,7 +72,8 @@ def test_other_interleavings_make_the_same_rows_of_each_lead(number: int, dsn: s
 
 def test_a_checkpoint_set_back_by_hand_does_not_go_unnoticed(dsn: str) -> None:
     """Nothing in the product does so. Facts refuse to be stored again, counts are found wrong."""
-    append(dsn, interleaved(_rng(0), [lead for _ in range(9) for lead in history(_rng(1))]))
+    rng = _rng(0)
+    append(dsn, interleaved(rng, history(rng, leads=20)))
     catch_up(dsn)
     with connect(dsn) as conn:
         conn.execute("UPDATE projection.builds SET position = 0")

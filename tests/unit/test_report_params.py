@@ -1,14 +1,23 @@
 """What a report may be asked for: refusals name the field and what would be allowed."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aggregates.refusal import Refusal
 from projections.reports.catalogue import REPORTS, find
-from projections.reports.params import Attribution, Denominator, ReportParams, Since, read
+from projections.reports.params import (
+    PARAMETERS,
+    Attribution,
+    Denominator,
+    ReportParams,
+    Since,
+    read,
+)
 
 ZONE = "Asia/Shanghai"
 
@@ -187,3 +196,17 @@ def test_an_answer_says_how_it_was_narrowed() -> None:
     assert "2024-06-01T00:00:00+08:00" in said["as_of"]
     assert "owner at the conversion" in said["attribution"]
     assert {"counted", "time_zone", "as_known", "rate", "amount"} <= said.keys()
+
+
+def test_the_reference_names_every_report_parameter_dimension_and_figure() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "reports.md").read_text()
+    sections = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+    for name, report in REPORTS.items():
+        figures = report.figures(ask(name))
+        assert isinstance(figures, Mapping)
+        for figure in (report.key, *figures):
+            assert f"`{figure}`" in sections[name] or figure == "bucket", (name, figure)
+        for dimension in {*report.dimension_names} - {"stage", "lead"}:
+            assert f"`{dimension}`" in sections["Dimensions"], dimension
+    for parameter in PARAMETERS:
+        assert f"`{parameter}`" in sections["Parameters"], parameter
