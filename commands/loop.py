@@ -5,6 +5,7 @@ this loop only asks it when a decision came out otherwise than expected.
 """
 
 import asyncio
+import random
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from aggregates.event import Event, Meta
 from aggregates.refusal import Refusal
 from commands.ports import Appended, EventLog, NewEvents, Noted, Outcome, Unavailable
 
-MAX_TRIES = 5
+MAX_TRIES = 8
+PAUSE_SECONDS = 0.002
 CACHED_STATES = 10_000
 
 
@@ -107,7 +109,9 @@ class CommandLoop(Generic[S]):
             return await self._run(intent)
 
     async def _run(self, intent: Intent[S]) -> Reply[S]:
-        for _ in range(MAX_TRIES):
+        for tries in range(MAX_TRIES):
+            if tries:  # another process was faster: let it finish, and not all return at once
+                await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * 2**tries))  # noqa: S311
             state, events = await self._decide(intent)
             if not events:
                 return await self._earlier_reply(intent) or Reply(state, None, None)
