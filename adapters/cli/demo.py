@@ -1,12 +1,11 @@
 """`leadlog demo`: a simulated company to look at, in a database of its own."""
 
 import shlex
+import shutil
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-import psycopg
 import typer
-import uvloop
 from rich.console import Console
 from rich.progress import Progress
 
@@ -15,8 +14,8 @@ from adapters.cli.options import DatabaseOption
 from adapters.cli.sheets import Format, show
 from adapters.company import open_company
 from adapters.database import Database, open_database
-from adapters.demo.drive import WINDOW, drive
-from adapters.demo.plan import plan
+from adapters.demo.fill import Demo, fill, find_demo
+from adapters.embedded.binaries import candidates
 from adapters.people import TOKEN_FILE, first_administrator
 from adapters.postgres import reports
 from adapters.postgres.runner import catch_up
@@ -26,12 +25,6 @@ from projections.reports.catalogue import find
 from projections.reports.params import read
 
 DAYS_PER_MONTH = 30.4
-STATE = (
-    "SELECT (SELECT max(value) FROM log.company WHERE name = %s),"
-    " EXISTS (SELECT FROM log.leadlog_events)"
-)
-FINISHED = "demo"
-FINISH = "INSERT INTO log.company (name, value) VALUES (%s, %s)"
 
 
 @app.command()
@@ -41,19 +34,21 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed, the same company.")] = 1,
     months: Annotated[int, typer.Option(min=1, max=60, help="Months up to now.")] = 6,
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Fill and stop.")] = False,
-    port: Annotated[int | None, typer.Option(help="Default: LEADLOG_PORT, 8000.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, help="Default: LEADLOG_PORT, 8000.")] = None,
     database: DatabaseOption = None,
 ) -> None:
     """Fill a database with a simulated company through the real commands, then serve it.
 
-    A database that is filled already is only served.
+    A database that is filled already is only served; one whose filling was interrupted is filled
+    to its end first. Both keep their company, whatever the options say.
     """
     settings = Settings.load(database=database, port=port)
-    if settings.database is None:
-        settings = settings.model_copy(update={"data_dir": settings.data_dir / "demo"})
+    # Never in the company's own directory: its files, such as the administrator's token, stay.
+    settings = settings.model_copy(update={"data_dir": settings.data_dir / "demo"})
+    length = timedelta(days=months * DAYS_PER_MONTH)
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     with open_database(settings) as handle:
-        if not _is_filled(handle.dsn):
-            _fill(settings, handle, leads, seed, timedelta(days=months * DAYS_PER_MONTH))
+        _fill_once(settings, handle.dsn, Demo(seed, leads, end - length, end))
         catch_up(handle.dsn)
         first_administrator(handle.dsn, settings.data_dir)
         _show_reports(handle.dsn, settings)
@@ -65,29 +60,29 @@ def demo(
         run_service(settings, handle)
 
 
-def _is_filled(dsn: str) -> bool:
-    with psycopg.connect(dsn) as conn:
-        row = conn.execute(STATE, (FINISHED,)).fetchone()
-    assert row is not None
-    finished, events = row
-    if events and not finished:
+def _fill_once(settings: Settings, dsn: str, wanted: Demo) -> None:
+    found, any_event = find_demo(dsn)
+    if any_event and not found:
         raise Failed(
-            "this database has events that no finished demo made:"
-            " give --database an empty one, or remove the demo's data directory"
+            "this database has events that no demo made: give --database an empty one,"
+            " or remove the demo's data directory"
         )
-    return finished is not None
-
-
-def _fill(settings: Settings, handle: Database, leads: int, seed: int, length: timedelta) -> None:
-    company = open_company(handle.dsn, settings, clock="simulated")
-    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - WINDOW
-    steps = plan(seed, leads, end - length, end, company.zone)
+    demo = found or wanted
+    if demo.filled:
+        typer.echo(f"filled already, with {demo.leads} leads of seed {demo.seed}", err=True)
+        return
+    if any_event:
+        typer.echo("going on where an earlier run was interrupted", err=True)
+    company = open_company(dsn, settings, clock="simulated")
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"{leads} leads live through {length.days} days", total=len(steps))
-        uvloop.run(drive(handle.dsn, company, steps, lambda done: bar.advance(task, done)))
-    with psycopg.connect(handle.dsn) as conn:
-        conn.execute(FINISH, (FINISHED, f"seed {seed}"))
-    typer.echo(f"{leads} leads, {len(steps)} commands", err=True)
+        task = bar.add_task(f"{demo.leads} leads live through {(demo.end - demo.start).days} days")
+        fill(
+            dsn,
+            company,
+            demo,
+            planned=lambda total: bar.update(task, total=total),
+            progress=lambda done: bar.advance(task, done),
+        )
 
 
 def _show_reports(dsn: str, settings: Settings) -> None:
@@ -99,14 +94,13 @@ def _show_reports(dsn: str, settings: Settings) -> None:
 
 def _show_what_to_try(settings: Settings, handle: Database) -> None:
     url = f"http://{settings.host}:{settings.port}"
-    token = (settings.data_dir / TOKEN_FILE).read_text().strip()
-    bearer = f"-H 'Authorization: Bearer {token}'"
+    bearer = f"-H 'Authorization: Bearer {_token(settings)}'"
     where = (
         f"LEADLOG_DATABASE={shlex.quote(settings.database)}"
         if settings.database
         else f"LEADLOG_DATA_DIR={shlex.quote(str(settings.data_dir))}"
     )
-    lead = '{"customer": "A科技有限公司", "phone": "13912345678", "source": "官网注册"}'
+    lead = '{"customer": "A科技有限公司", "phone": "13900005678", "source": "官网注册"}'
     query = (
         "SET ROLE leadlog_analyst; SELECT bucket, cohort_month, leads, converted, rate"
         " FROM report.conversion WHERE dimension = 'source' ORDER BY 1, 2"
@@ -122,9 +116,21 @@ What to try, in another terminal:
   {where} .venv/bin/leadlog report cycle-time --dimension owner
   {where} .venv/bin/leadlog report conversion --as-known {_two_months_ago()}
 
-  psql {shlex.quote(handle.dsn)} -c "{query}"
+  {_psql()} {shlex.quote(handle.dsn)} -c "{query}"
 """
     )
+
+
+def _token(settings: Settings) -> str:
+    """The administrator's, from its file; where that is elsewhere, something to replace."""
+    file = settings.data_dir / TOKEN_FILE
+    return file.read_text().strip() if file.exists() else "TOKEN"
+
+
+def _psql() -> str:
+    """The installed psql, else the one that came with the embedded PostgreSQL."""
+    bundled = (directory / "psql" for directory in candidates())
+    return "psql" if shutil.which("psql") else shlex.quote(str(next(bundled, "psql")))
 
 
 def _two_months_ago() -> str:

@@ -1,26 +1,34 @@
 """Carries a plan out: the real commands on the real log, in simulated time.
 
 Each command is given at its own instant; the log's clock moves from window to window, so what is
-said within a window is recorded at its end. Leads run side by side, a lead's steps one by one.
+said within a window is recorded at the time of its last step. Leads live side by side, turn by
+turn, which makes the log the same for the same plan, codes and positions included.
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from datetime import datetime, timedelta
-from uuid import UUID
+from functools import partial
+from uuid import UUID, uuid5
 
 from adapters.clock import SimulatedClock
 from adapters.company import Company
-from adapters.demo.plan import Step, windows
+from adapters.demo import company as c
+from adapters.demo.plan import turns, windows
+from adapters.demo.story import Step
 from adapters.postgres.event_log import PostgresEventLog
+from aggregates.directory import state as directory
+from aggregates.directory.register import add_person
+from aggregates.event import Meta
 from aggregates.lead.state import Lead, evolve
 from commands.caller import Caller
-from commands.leads import LeadCommands
-from commands.loop import CommandLoop
+from commands.leads import COMMANDS, LEADS, LeadCommands
+from commands.loop import CommandLoop, Intent
+from commands.models import CaptureLead
 
 WINDOW = timedelta(hours=1)
+PERSONNEL = "process:personnel"
 
 _now: ContextVar[datetime] = ContextVar("now")
 
@@ -35,36 +43,60 @@ class _StepClock:
 
 async def drive(
     dsn: str, company: Company, steps: Sequence[Step], progress: Callable[[int], None]
-) -> int:
-    """Carry all steps out; `progress` is told how many were. Returns the number of leads.
+) -> None:
+    """Carry all steps out; `progress` is told how many were done since it was told last.
 
-    A refused step is a defect of the plan and is raised.
+    Goes on where an earlier run was killed: what had been recorded by then is not done again. A
+    refused step is a defect of the plan and is raised.
     """
     clock = SimulatedClock(steps[0].at)
     log = PostgresEventLog(dsn, simulated_now=clock.now)
-    loop = CommandLoop(log, Lead, evolve)
-    commands = LeadCommands(loop, log, _StepClock(), company.zone, company.ledger_key)
-    leads: dict[int, UUID] = {}
+    commands = LeadCommands(
+        CommandLoop(log, Lead, evolve), log, _StepClock(), company.zone, company.ledger_key
+    )
+    leads = {s.lead: _captured_by(s) for s in steps if isinstance(s.command, CaptureLead)}
 
-    async def live(lead: int, mine: Sequence[Step]) -> None:
-        for step in mine:
-            _now.set(step.at)
-            reply = await commands.execute(
-                step.command,
-                lead=leads.get(lead),
-                caller=Caller(step.actor),
-                key=f"demo-{lead}-{step.at:%Y%m%dT%H%M%S%f}-{type(step.command).__name__}",
-            )
-            leads[lead] = reply.state.id
-        progress(len(mine))
+    async def say(step: Step) -> None:
+        _now.set(step.at)
+        lead = None if isinstance(step.command, CaptureLead) else leads[step.lead]
+        await commands.execute(step.command, lead=lead, caller=Caller(step.actor), key=step.key)
 
+    recorded_until = company.last_recorded_at or steps[0].at
     try:
-        for end, window in windows(steps, WINDOW):
-            clock.move_to(end)
-            by_lead: defaultdict[int, list[Step]] = defaultdict(list)
-            for step in window:
-                by_lead[step.lead].append(step)
-            await asyncio.gather(*(live(lead, mine) for lead, mine in by_lead.items()))
+        await _enrol(log, clock.now())
+        for window in windows(steps, WINDOW):
+            if window[-1].at >= recorded_until:
+                clock.move_to(window[-1].at)
+                for turn in turns(window):
+                    await _all(map(say, turn))
+            progress(len(window))
     finally:
         await log.close()
-    return len(leads)
+
+
+async def _all(work: Iterable[Awaitable[None]]) -> None:
+    """Wait for all of it, then raise the first error: nothing may be under way at the end."""
+    for result in await asyncio.gather(*work, return_exceptions=True):
+        if result is not None:
+            raise result
+
+
+def _captured_by(step: Step) -> UUID:
+    """The lead that a capture makes."""
+    return uuid5(LEADS, str(uuid5(COMMANDS, f"{step.actor}\n{step.key}")))
+
+
+async def _enrol(log: PostgresEventLog, now: datetime) -> None:
+    """Enter the company's people; those who are in already stay as they are."""
+    loop = CommandLoop(log, lambda _: directory.Entry(), directory.evolve)
+    for name, role, team in _people():
+        decide = partial(add_person, now=now, name=name, role=role, team=team, email=None)
+        person = directory.person_id(name)
+        meta = Meta(PERSONNEL, uuid5(person, "enrol"))
+        await loop.run(Intent(person, decide, meta, b""))
+
+
+def _people() -> Iterator[tuple[str, str, str | None]]:
+    yield c.MARKETING, "marketing", None
+    yield from ((team.supervisor, "supervisor", team.name) for team in c.TEAMS)
+    yield from ((rep.name, "sales", rep.team.name) for rep in c.REPS)

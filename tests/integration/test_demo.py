@@ -1,11 +1,13 @@
 """The simulated company: the same for a seed, valid throughout, and what it prints works."""
 
+import multiprocessing
 import os
 import re
-import shlex
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -15,15 +17,22 @@ import psycopg
 import pytest
 
 from adapters.company import open_company
+from adapters.demo import company
+from adapters.demo.fill import Demo, fill, find_demo
 from adapters.demo.plan import plan
+from adapters.demo.story import Times
+from adapters.people import TOKEN_FILE, operator
 from adapters.postgres import reports
 from adapters.postgres.runner import catch_up
 from adapters.postgres.tables import connect
 from adapters.postgres.verify import verify
 from adapters.settings import Settings
+from commands.models import AssignLead, CaptureLead, RecordFollowUp
 from projections.catalogue import PROJECTIONS
 from projections.reports.catalogue import find
 from projections.reports.params import read
+from tests.conftest import ROOT
+from tests.seed import SEED
 
 ZONE = ZoneInfo("Asia/Shanghai")
 END = datetime(2024, 7, 1, tzinfo=UTC)
@@ -41,9 +50,86 @@ def test_a_plan_stays_within_its_time_and_in_order() -> None:
     assert all(START <= a.at <= b.at < END for a, b in pairwise(steps))
 
 
+def test_everybody_does_only_what_they_were_there_for() -> None:
+    """Leads are given to people of the region's team; who has left gets and does nothing."""
+    times = Times(START, END, ZONE)
+    reps = {rep.name: rep for rep in company.REPS}
+    assert any(times.has_left(rep, END) for rep in company.REPS)
+    regions: dict[int, str | None] = {}
+    for step in plan(SEED, 300, START, END, ZONE):
+        if isinstance(step.command, CaptureLead):
+            regions[step.lead] = step.command.region
+        if isinstance(step.command, AssignLead):
+            rep = reps[step.command.owner]
+            assert (rep.team.name, rep.team.region) == (step.command.team, regions[step.lead])
+            assert not times.has_left(rep, step.at), f"SEED={SEED}"
+        if isinstance(step.command, RecordFollowUp):
+            rep = reps[step.actor.removeprefix("user:")]
+            assert not times.has_left(rep, step.command.occurred_at or step.at), f"SEED={SEED}"
+
+
+def test_its_telephone_numbers_belong_to_nobody() -> None:
+    captured = [s.command for s in plan(SEED, 200, START, END, ZONE) if "Capture" in s.key]
+    numbers = [c.phone for c in captured if isinstance(c, CaptureLead) and c.phone]
+    assert len(numbers) > 100
+    assert all(re.fullmatch(r"1\d\d0000\d{4}", number) for number in numbers), f"SEED={SEED}"
+
+
+def fill_with(dsn: str, demo: Demo) -> None:
+    settings = Settings(database=dsn, allow_unsafe_postgres=True)
+    company = open_company(dsn, settings, clock="simulated")
+    fill(dsn, company, demo, planned=lambda _: None, progress=lambda _: None)
+
+
+def log_of(dsn: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(dsn) as conn:
+        return conn.execute(
+            "SELECT notification_id, originator_id, originator_version, topic, state, recorded_at"
+            " FROM log.leadlog_events ORDER BY 1"
+        ).fetchall()
+
+
+def facts_of(dsn: str) -> list[tuple[object, ...]]:
+    """The log without positions and codes, of which a second attempt may leave some out."""
+    with psycopg.connect(dsn) as conn:
+        return conn.execute(
+            "SELECT stream, version, topic, occurred_at, recorded_at, actor, data - 'code'"
+            " FROM audit.events ORDER BY stream, version"
+        ).fetchall()
+
+
+def test_a_seed_gives_one_log_to_the_byte(dsn: str, second_dsn: str) -> None:
+    """Positions, codes and both times included."""
+    for each in (dsn, second_dsn):
+        fill_with(each, Demo(SEED, 100, START, END))
+    first = log_of(dsn)
+    assert first == log_of(second_dsn), f"SEED={SEED}"
+    assert len(first) > 700
+
+
+def test_killed_half_way_it_goes_on_to_the_same_facts(dsn: str, second_dsn: str) -> None:
+    whole = Demo(SEED, 200, START, END)
+    fill_with(second_dsn, whole)
+    expected = facts_of(second_dsn)
+    killed = multiprocessing.get_context("spawn").Process(target=fill_with, args=(dsn, whole))
+    killed.start()
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        _wait_until(lambda: _events(conn) > len(expected) // 3)
+    killed.kill()
+    killed.join()
+    assert 0 < len(facts_of(dsn)) < len(expected), "it was killed too late to show anything"
+    found, any_event = find_demo(dsn)
+    assert any_event
+    assert found == whole
+    done = demo(dsn, "--leads", "7", "--seed", "7")
+    assert done.returncode == 0, done.stderr
+    assert "going on where an earlier run was interrupted" in done.stderr
+    assert [f for f in facts_of(dsn) if f[5] != operator()] == expected, f"SEED={SEED}"
+
+
 def demo(dsn: str, *options: str) -> "subprocess.CompletedProcess[str]":
     env = os.environ | {"LEADLOG_DATABASE": dsn, "LEADLOG_ALLOW_UNSAFE_POSTGRES": "true"}
-    line = [sys.executable, "-m", "adapters.cli", "demo", "--no-serve", "--leads", "150"]
+    line = [sys.executable, "-m", "adapters.cli", "demo", "--no-serve", "--leads", "100"]
     return subprocess.run(
         [*line, "--months", "2", *options], env=env, capture_output=True, text=True, check=False
     )
@@ -52,8 +138,10 @@ def demo(dsn: str, *options: str) -> "subprocess.CompletedProcess[str]":
 @pytest.fixture
 def filled(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("LEADLOG_DATA_DIR", str(tmp_path))
+    (tmp_path / TOKEN_FILE).write_text("the real company's")
     done = demo(dsn)
     assert done.returncode == 0, done.stderr
+    assert (tmp_path / TOKEN_FILE).read_text() == "the real company's"
     return dsn
 
 
@@ -69,8 +157,8 @@ def test_the_real_commands_lived_it_on_a_simulated_clock(filled: str) -> None:
         first, last = conn.execute(
             "SELECT min(recorded_at), max(recorded_at) FROM audit.events WHERE topic LIKE 'lead.%'"
         ).fetchone() or (None, None)
-    assert (captured, late) == (150, 0)
-    assert actors > 10
+    assert (captured, late) == (100, 0)
+    assert actors > 20, "reps, supervisors, marketing and the website's form"
     assert last - first > timedelta(days=40)
     assert last < datetime.now(UTC)
 
@@ -87,8 +175,8 @@ def test_tables_are_folds_and_the_past_can_be_asked(filled: str) -> None:
             reports.run(conn, conversion, read(conversion, given, ZONE.key))["total"]
             for given in asked
         )
-    assert now["leads"] == 150
-    assert 0 < known["leads"] <= happened["leads"] < 150
+    assert now["leads"] == 100
+    assert 0 < known["leads"] <= happened["leads"] < 100
 
 
 def test_a_filled_database_is_not_filled_again(filled: str) -> None:
@@ -110,28 +198,71 @@ def test_a_database_with_other_events_is_refused(dsn: str, tmp_path: Path) -> No
     assert done.stderr.strip().startswith("leadlog: this database has events")
 
 
-def test_what_it_prints_to_try_works(open_tmp: Path) -> None:
-    """The whole of `make demo`, small: every printed line is run."""
-    env = os.environ | {"LEADLOG_DATA_DIR": str(open_tmp / "data")}
-    line = [sys.executable, "-m", "adapters.cli", "demo", "--leads", "60", "--port", "8971"]
-    output = open_tmp / "output"
+@pytest.fixture(scope="module")
+def served(run_dir: Path) -> Iterator[tuple[Path, int, str]]:
+    """The whole of `make demo`, small: its data directory, its port, what it printed."""
+    root = run_dir / "demo"
+    root.mkdir(mode=0o755)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    output = root / "output"
+    line = [sys.executable, "-m", "adapters.cli", "demo", "--leads", "60", "--port", str(port)]
     with output.open("w") as out:
+        env = os.environ | {"LEADLOG_DATA_DIR": str(root)}
         process = subprocess.Popen(line, env=env, stdout=out, stderr=subprocess.STDOUT)
     try:
-        _wait_until(lambda: "leadlog serves http" in output.read_text())
-        printed = output.read_text().replace(
-            ".venv/bin/leadlog", f"{sys.executable} -m adapters.cli"
-        )
-        tries = [t.strip() for t in printed.splitlines() if re.match(r"  (curl|LEADLOG|psql)", t)]
-        assert len(tries) >= 6
-        for one in tries:
-            done = subprocess.run(["bash", "-c", one], capture_output=True, text=True, check=False)
-            assert done.returncode == 0, (one, done.stderr)
-            assert done.stdout.strip(), one
-            assert '"type":"/problems' not in done.stdout, (shlex.split(one)[:3], done.stdout)
+        _wait_until(lambda: "leadlog serves" in output.read_text() or process.poll() is not None)
+        assert process.poll() is None, output.read_text()
+        yield root / "demo", port, output.read_text()
     finally:
         process.terminate()
         process.wait(30)
+
+
+def run_in_shell(script: str, **environment: str) -> str:
+    """What a script prints, with the program of this environment; it must succeed."""
+    script = script.replace(".venv/bin/leadlog", f"{sys.executable} -m adapters.cli")
+    line = ["bash", "-euo", "pipefail", "-c", script]
+    env = os.environ | environment
+    done = subprocess.run(line, capture_output=True, text=True, check=False, env=env, cwd=ROOT)
+    assert done.returncode == 0, (script, done.stderr)
+    assert done.stdout.strip(), script
+    return done.stdout
+
+
+def test_what_it_prints_to_try_works(served: tuple[Path, int, str]) -> None:
+    """Every printed line is run."""
+    *_, printed = served
+    tries = [t.strip() for t in printed.splitlines() if re.match(r"  (curl|LEADLOG|\S*psql)", t)]
+    assert len(tries) == 6
+    for one in tries:
+        assert '"type":"/problems' not in run_in_shell(one), one
+
+
+def test_the_tutorial_is_true(served: tuple[Path, int, str]) -> None:
+    """Every command of docs/tutorial/first-hour.md is run, in order, in one shell."""
+    directory, port, printed = served
+    text = (ROOT / "docs/tutorial/first-hour.md").read_text()
+    (psql,) = re.findall(r"^  (\S*psql\S* \S+)", printed, re.MULTILINE)
+    script = ""
+    for kind, block in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        if kind == "sql":
+            script += f"{psql} -v ON_ERROR_STOP=1 <<'END'\n{block}END\n"
+        elif not re.search("make demo|LEADLOG_DATA_DIR=|import history", block):
+            script += block
+    script = script.replace(":8000", f":{port}").replace("CODE=", "sleep 2; CODE=")
+    said = run_in_shell(script, LEADLOG_DATA_DIR=str(directory))
+    assert "lead.converted" in said, "the replay of a lead that was won"
+    assert "139****5678" in said
+    assert said.count('"follow_ups":1') == 3, "recorded, said again, moved on"
+    assert "vague-follow-up" in said
+    assert "may not do report.read" in said
+
+
+def _events(conn: psycopg.Connection[tuple[int]]) -> int:
+    row = conn.execute("SELECT count(*) FROM log.leadlog_events").fetchone()
+    assert row is not None
+    return row[0]
 
 
 def _wait_until(condition: object, seconds: float = 90) -> None:
