@@ -43,6 +43,8 @@ def history(
         raise typer.BadParameter("--skip-broken and --errors OUT.csv go together")
     if not source.strip() or len(source) > 100 or "/" in source or "\0" in source:
         raise typer.BadParameter("--source is a name of 1 to 100 characters without /")
+    if errors and errors.exists() and file.exists() and errors.samefile(file):
+        raise typer.BadParameter("--errors names the file to import: choose another one")
     settings, words = Settings.load(database=database), _mapping(mapping)
     with open_database(settings) as handle:
         zone = open_company(handle.dsn, settings).zone
