@@ -28,6 +28,9 @@ check: env  ## format, lint, strict types, import rules
 bench: env  ## the figures of bench/README.md, each against its baseline
 	$(BIN)/python -m bench
 
+bench-large: env  ## the same on a log of 10 million events
+	$(BIN)/python -m bench --large
+
 soak: env  ## the reliability suites at their large sizes
 	LEADLOG_TEST_SIZE=soak $(BIN)/python -m pytest tests/crash tests/conformance --timeout 0
 
