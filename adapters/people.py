@@ -9,18 +9,22 @@ import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 
 from adapters.clock import SystemClock
+from adapters.postgres.codec import decode_event
 from adapters.postgres.event_log import PostgresEventLog
 from adapters.tokens import issue, issued
+from aggregates.directory.events import PersonAdded
 from aggregates.directory.register import add_person
 from aggregates.directory.state import Entry, evolve, person_id
 from aggregates.event import Meta
 from commands.loop import CommandLoop, Intent
 
+PEOPLE = "SELECT topic, state FROM log.leadlog_events WHERE topic = %s ORDER BY notification_id"
 ADMINISTRATOR = "admin"
 TOKEN_FILE = "admin-token"  # noqa: S105 - a file's name
 
@@ -48,6 +52,16 @@ def add(dsn: str, person: NewPerson) -> Entry:
 def find(dsn: str, name: str) -> Entry:
     """The directory's entry of a name; its `name` is None when there is none."""
     return asyncio.run(_find(dsn, name))
+
+
+def everybody(conn: psycopg.Connection[Any]) -> list[Entry]:
+    """The people in the directory by name; those that only imports have named have no role."""
+    entries: dict[str, Entry] = {}
+    for topic, state in conn.execute(PEOPLE, (PersonAdded.topic,)):
+        event = decode_event(topic, state)
+        assert isinstance(event, PersonAdded)
+        entries[event.name] = evolve(entries.get(event.name, Entry()), event)
+    return [entries[name] for name in sorted(entries)]
 
 
 def first_administrator(dsn: str, data_dir: Path) -> str | None:

@@ -78,6 +78,7 @@ def create_app(settings: Settings, dsn: str) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # nothing exports it
     )
     app.router.routes.extend(leads.routes(service))  # ahead of all others: the busiest
     for router in (lead_reads.router, reports.router, health.router):

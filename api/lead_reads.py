@@ -10,7 +10,7 @@ from starlette.responses import Response
 from aggregates.lead.state import Lead, fold
 from api.lead_json import lead_json, row_json
 from api.leads import existing
-from api.openapi import problems
+from api.openapi import lead, problems
 from api.problems import not_found, unavailable
 from api.reading import (
     Instant,
@@ -54,7 +54,7 @@ def router(service: Service) -> APIRouter:
         prefix="/v1/leads",
         tags=["leads"],
         dependencies=[allow(service, "lead.read")],
-        responses=problems(401, 403, 404, 422, 503),
+        responses=problems(404),
         default_response_class=Response,
     )
 
@@ -69,16 +69,16 @@ def router(service: Service) -> APIRouter:
         last = (rows[-1]["captured_at"], rows[-1]["id"]) if rows else None
         return page(position, rows, limit, last)
 
-    @routes.get("/{ref:ref}")
+    @routes.get("/{ref:ref}", responses=lead())
     async def read_lead(ref: str, query: Annotated[LeadAt, Query()]) -> Response:
         """A lead as it is, or as it was (`as_of`), or as it was known to be (`as_known`)."""
-        lead = await existing(service, ref)
-        position, recorded = await service.reads.history(lead)
+        stream = await existing(service, ref)
+        position, recorded = await service.reads.history(stream)
         if position < (query.min_position or 0):
             raise unavailable(f"the log ends at position {position}")
         if query.as_known:
             recorded = [r for r in recorded if r.recorded_at <= query.as_known]
-        state = fold(Lead(lead), (r.event for r in visible(recorded, query.as_of)))
+        state = fold(Lead(stream), (r.event for r in visible(recorded, query.as_of)))
         if not (state.captured if query.as_of else state.version):
             raise not_found("there is no such lead")
         current = not (query.as_of or query.as_known)
@@ -88,11 +88,11 @@ def router(service: Service) -> APIRouter:
     @routes.get("/{ref:ref}/follow-ups")
     async def list_follow_ups(ref: str, query: Annotated[Page, Query()]) -> Response:
         """The lead's follow-ups in the order of recording."""
-        lead = await existing(service, ref)
+        stream = await existing(service, ref)
         await caught_up(query)
         after = decode_cursor(query.cursor, int) if query.cursor else 0
         limit = at_most(query.limit, service)
-        position, rows = await service.reads.follow_ups(lead, after, limit)
+        position, rows = await service.reads.follow_ups(stream, after, limit)
         return page(position, rows, limit, rows[-1]["position"] if rows else None)
 
     async def caught_up(query: Read) -> None:

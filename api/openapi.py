@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.lead_schema import LEAD
 from commands.models import Command
 
 BEARER = {
@@ -51,20 +52,18 @@ _ERRORS = {
     429: "Too many requests",
     503: "Not now: try again after Retry-After seconds",
 }
-COMMAND_HEADERS = [
-    {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-        "description": "The same key again has no second effect and gets the same answer.",
-    },
-    {
-        "name": "If-Match",
-        "in": "header",
-        "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
-        "description": "Only if the lead has this version (its ETag).",
-    },
-]
+KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "The same key again has no second effect and gets the same answer.",
+}
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
+    "description": "Only if the lead has this version (its ETag).",
+}
 REF = {
     "name": "ref",
     "in": "path",
@@ -76,8 +75,19 @@ REF = {
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The errors that a route may answer."""
-    return {s: {"description": _ERRORS[s], "content": _PROBLEM_CONTENT} for s in statuses}
+    """The errors that a route may answer beside those that every route may."""
+    return {
+        status: {"description": _ERRORS[status], "content": _PROBLEM_CONTENT}
+        for status in sorted({400, 401, 403, 422, 429, 503, *statuses})
+    }
+
+
+def lead(status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """The answer that is a lead."""
+    schema = {"$ref": "#/components/schemas/Lead"}
+    content = {"application/json": {"schema": schema}}
+    headers = {name: {"schema": {"type": "string"}} for name in ("ETag", "Leadlog-Position")}
+    return {status: {"description": "The lead", "content": content, "headers": headers}}
 
 
 def command(model: type[Command], status: int, *, on_lead: bool) -> dict[str, Any]:
@@ -86,12 +96,9 @@ def command(model: type[Command], status: int, *, on_lead: bool) -> dict[str, An
         "summary": (model.__doc__ or "").strip(),
         "operation_id": model.__name__,
         "status_code": status,
-        "responses": {
-            **problems(400, 401, 403, 409, 413, 422, 429, 503),
-            **(problems(404, 412) if on_lead else {}),
-        },
+        "responses": {**lead(status), **problems(409, 413, *([404, 412] if on_lead else []))},
         "openapi_extra": {
-            "parameters": [*([REF] if on_lead else []), *COMMAND_HEADERS],
+            "parameters": [REF, KEY, IF_MATCH] if on_lead else [KEY],
             "requestBody": {
                 "required": True,
                 "content": {
@@ -113,7 +120,9 @@ def document(app: FastAPI, models: Mapping[str, Mapping[str, Any]]) -> None:
                 title="leadlog", version=app.version, summary=app.summary, routes=app.routes
             )
             components = schema.setdefault("components", {})
-            components.setdefault("schemas", {}).update({**models, "Problem": PROBLEM})
+            components.setdefault("schemas", {}).update(
+                {**models, "Lead": LEAD, "Problem": PROBLEM}
+            )
             components["securitySchemes"] = {"bearer": BEARER}
             schema["security"] = [{"bearer": []}]
             app.openapi_schema = schema

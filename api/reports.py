@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.openapi import problems
 from api.problems import bad_parameter
-from api.reading import allow, answer, at_most, decode_cursor, encode_cursor, instant
+from api.reading import allow, answer, at_most, decode_cursor, encode_cursor, read_instant
 from api.service import Service
 from projections.reports.params import PARAMETERS
 
@@ -22,7 +22,7 @@ def router(service: Service) -> APIRouter:
         prefix="/v1/reports",
         tags=["reports"],
         dependencies=[allow(service, "report.read")],
-        responses=problems(401, 403, 404, 422, 503),
+        responses=problems(404),
         default_response_class=Response,
     )
 
@@ -67,7 +67,7 @@ def read_parameters(query: Mapping[str, str]) -> dict[str, Any]:
 
 def _instant(name: str, text: str) -> datetime:
     try:
-        return instant(text)
+        return read_instant(text)
     except ValueError as error:
         raise bad_parameter(name, f"cannot be read: {error}") from None
 

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -33,6 +33,9 @@ EXACT = 2**53  # up to here every JSON reader keeps a number exactly
 NO_NUL = r"^[^\x00]*$"  # PostgreSQL stores no NUL
 PHONE = r"^$|^\+?(?:[0-9(][ ().\-/]{0,2}){5,20}(?: ?(?:ext\.?|x|#|转) ?[0-9]{1,6})?$"
 EMAIL = r"^$|^[^@\s\x00]+@[^@\s\x00]+\.[^@\s\x00.]+$"
+RFC_3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
 MONEY = r"\d{1,12}(\.\d{1,2})?"
 
 
@@ -42,7 +45,13 @@ def _year(at: date) -> date:
     return at
 
 
-def _utc(at: datetime) -> datetime:
+def instant(value: Any) -> datetime:
+    """An aware datetime, or an RFC 3339 text with an offset, as UTC; ValueError otherwise."""
+    at = value
+    if isinstance(value, str) and RFC_3339.fullmatch(value):
+        at = datetime.fromisoformat(value.upper())
+    if not isinstance(at, datetime) or at.tzinfo is None:
+        raise ValueError("give a time with its offset, such as 2024-05-01T09:15:00+08:00")
     _year(at)
     return at.astimezone(UTC)
 
@@ -83,7 +92,7 @@ Label = Annotated[str, _text(100)]
 Reason = Annotated[str, _text(500, 1)]
 Note = Annotated[str, _text(500)]
 Text = Annotated[str, _text(8000)]
-At = Annotated[AwareDatetime, AfterValidator(_utc)]
+At = Annotated[datetime, BeforeValidator(instant)]
 Day = Annotated[date, AfterValidator(_year)]
 Money = Annotated[
     Decimal,

@@ -1,5 +1,6 @@
 """`leadlog users` and `leadlog tokens`: who may call the API."""
 
+import sys
 from typing import Annotated
 
 import psycopg
@@ -9,7 +10,7 @@ from rich.table import Table as Sheet
 
 from adapters.cli import Failed, app
 from adapters.cli.options import DatabaseOption, opened
-from adapters.people import NewPerson, add, find
+from adapters.people import NewPerson, add, everybody, find
 from adapters.tokens import issue, issued, revoke
 from aggregates.directory.register import ROLES
 
@@ -39,6 +40,16 @@ def add_user(
     typer.echo(f"{entry.name}: {entry.role}")
 
 
+@users.command("list")
+def list_users(database: DatabaseOption = None) -> None:
+    """Show the people with a role, and those whom only imports have named."""
+    sheet = Sheet("name", "role", "team", "e-mail")
+    with opened(database) as handle, psycopg.connect(handle.dsn) as conn:
+        for entry in everybody(conn):
+            sheet.add_row(entry.name, entry.role, entry.team, entry.email)
+    _print(sheet)
+
+
 @tokens.command("create")
 def create(user: User, name: Name, database: DatabaseOption = None) -> None:
     """Make a token and print it: it is shown this once."""
@@ -53,12 +64,18 @@ def create(user: User, name: Name, database: DatabaseOption = None) -> None:
 
 
 @tokens.command("revoke")
-def revoke_(user: User, name: Name, database: DatabaseOption = None) -> None:
-    """End a token; services notice within three seconds."""
+def revoke_(
+    user: User,
+    name: Annotated[str | None, typer.Option("--name", help="Which one; default: all.")] = None,
+    database: DatabaseOption = None,
+) -> None:
+    """End a person's token, or all of them; services notice within three seconds."""
     with opened(database) as handle, psycopg.connect(handle.dsn, autocommit=True) as conn:
-        if not revoke(conn, user, name):
-            raise Failed(f"{user} has no valid token named {name}: see `leadlog tokens list`")
-    typer.echo(f"{user}: {name} is revoked")
+        ended = revoke(conn, user, name)
+    if not ended:
+        which = f"valid token named {name}" if name else "valid token"
+        raise Failed(f"{user} has no {which}: see `leadlog tokens list`")
+    typer.echo(f"{user}: {ended} revoked")
 
 
 @tokens.command("list")
@@ -70,4 +87,9 @@ def list_(database: DatabaseOption = None) -> None:
             revoked = f"{token.revoked_at:%Y-%m-%d %H:%M}" if token.revoked_at else ""
             created = f"{token.created_at:%Y-%m-%d %H:%M}"
             sheet.add_row(token.person, token.role, token.name, created, revoked)
-    Console().print(sheet)
+    _print(sheet)
+
+
+def _print(sheet: Sheet) -> None:
+    width = None if sys.stdout.isatty() else 200
+    Console(width=width, markup=False, highlight=False).print(sheet)

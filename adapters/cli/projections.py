@@ -67,7 +67,7 @@ def rollback_(name: NameArgument, database: DatabaseOption = None) -> None:
         (projection,) = _chosen(name)
         build = roll_back(conn, projection)
         if build is None:
-            raise Failed(f"{name} has no earlier build: it has not been rebuilt yet")
+            raise Failed(f"{name} has no earlier build of this version: rebuild it instead")
         typer.echo(f"{build.name}: generation {build.generation} at position {build.position}")
 
 

@@ -62,10 +62,15 @@ def rebuild_outdated(conn: Connection, projection: Projection) -> None:
 
 
 def roll_back(conn: Connection, projection: Projection) -> Build | None:
-    """Make the build before the live one live again; None when there is none."""
+    """Make the build before the live one live again; None when this version has none.
+
+    Another version's build can only be brought up to date by the program that made it.
+    """
     with conn.transaction():
         old = find(conn, projection.name, "old")
-    return _go_live(conn, projection, old) if old else None
+    if old is None or old.version != projection.version:
+        return None
+    return _go_live(conn, projection, old)
 
 
 def _go_live(conn: Connection, projection: Projection, build: Build) -> Build:

@@ -22,7 +22,7 @@ from adapters.postgres.codec import (
     encode_meta,
 )
 from aggregates.event import Event, Meta
-from aggregates.lead.events import StageChanged
+from aggregates.lead.events import FollowUpRecorded, LeadCaptured, StageChanged
 from aggregates.lead.state import Lead, fold
 from tests.conformance.examples import AT, EXAMPLES, META
 from tests.seed import SEED
@@ -60,6 +60,16 @@ def msgspec_required(event_type: type[Event]) -> list[str]:
     info = msgspec.inspect.type_info(event_type)
     assert isinstance(info, msgspec.inspect.DataclassType)
     return [field.name for field in info.fields if field.required]
+
+
+def test_what_is_not_known_is_not_stored() -> None:
+    """None and an empty mapping leave no trace; false, zero and the empty text are values."""
+    bare = encode(LeadCaptured(code="", details={}), encode_meta(UNKNOWN))
+    assert json.loads(bare).keys() == {"code", "meta"}
+    said = FollowUpRecorded(code="", connected=False, content="", details={"seconds": 0})
+    state = json.loads(encode(said, encode_meta(UNKNOWN)))
+    del state["meta"]
+    assert state == {"code": "", "connected": False, "content": "", "details": {"seconds": 0}}
 
 
 def test_an_unknown_topic_gives_a_bare_event_that_only_counts() -> None:

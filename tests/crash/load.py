@@ -47,7 +47,7 @@ class Load:
             key, (path, body, says) = f"command-{self._sent}", self._command()
             answer = await self._insist(http, key, path, body)
             self._note(key, says, answer)
-            if self.rng.random() < 0.1:  # as one does who has not heard the answer
+            if answer.is_success and self.rng.random() < 0.1:  # as if it had not been heard
                 self._note(key, says, await self._insist(http, key, path, body))
             if self.answers and self.rng.random() < 0.1:
                 await self._read_own_write(http, self.rng.choice(self.answers))

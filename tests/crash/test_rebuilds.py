@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from random import Random
 from typing import Any
 from uuid import uuid4
@@ -21,9 +22,9 @@ import psycopg
 import pytest
 
 from adapters.postgres import reports
-from adapters.postgres.builds import find
+from adapters.postgres.builds import Build, find, live_builds
 from adapters.postgres.event_log import PostgresEventLog
-from adapters.postgres.rebuild import rebuild, roll_back
+from adapters.postgres.rebuild import rebuild, rebuild_outdated, roll_back
 from adapters.postgres.runner import catch_up
 from adapters.postgres.tables import Connection, connect
 from adapters.postgres.verify import table_hash, verify
@@ -102,6 +103,24 @@ def test_a_reader_in_a_long_transaction_holds_nobody_up(dsn: str) -> None:
         slow.commit()
         rebuilding.result()
     assert check(dsn) == []
+
+
+def test_only_its_own_version_rolls_a_build_back(dsn: str) -> None:
+    """A newer program's fold does not fit an older one's tables."""
+    catch_up(dsn)
+    projection = PROJECTIONS["leads"]
+    newer = replace(projection, version=projection.version + 1)
+    with connect(dsn) as conn:
+        rebuild_outdated(conn, newer)
+        assert _live(conn).version == newer.version
+        assert roll_back(conn, newer) is None
+        assert roll_back(conn, projection) == _live(conn)
+        assert _live(conn).version == projection.version
+
+
+def _live(conn: Connection) -> Build:
+    with conn.transaction():
+        return live_builds(conn)["leads"]
 
 
 def _rebuild_leads(dsn: str, swapped: threading.Event) -> None:

@@ -131,8 +131,10 @@ def _worker_process(dsn: str) -> Iterator["subprocess.Popen[bytes]"]:
     environment = os.environ | {"LEADLOG_ALLOW_UNSAFE_POSTGRES": "1"}
     command = [sys.executable, "-m", "adapters.cli", "worker", "--database", dsn]
     with subprocess.Popen(command, env=environment) as process:
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _until(reached: Callable[[], bool]) -> None:

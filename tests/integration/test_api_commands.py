@@ -128,6 +128,11 @@ async def test_codes_count_per_day_and_widen_after_999(dsn: str) -> None:
     assert codes == ["XLSH20240501001", "XLSH20240501999", "XLSH202405011000"]
 
 
+async def test_a_code_carries_the_date_in_the_companys_zone(dsn: str) -> None:
+    after_midnight = datetime(2024, 5, 1, 16, 5, tzinfo=UTC)  # 00:05 in Shanghai
+    assert await begin_simulation(dsn, after_midnight) == "XLSH20240502001"
+
+
 async def test_a_follow_up_says_who_made_it_and_when(dsn: str) -> None:
     await begin_simulation(dsn, MORNING)
     async with running(dsn) as api:

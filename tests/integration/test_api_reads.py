@@ -260,6 +260,7 @@ async def test_the_api_describes_itself(api: Api) -> None:
     document = (await api.get("/openapi.json", role=None)).json()
     assert document["openapi"].startswith("3.1")
     schemas = document["components"]["schemas"]
+    assert list(schemas["Lead"]["properties"]) == list(await api.lead())
     assert {model.__name__ for model in DECISIONS} <= schemas.keys()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():

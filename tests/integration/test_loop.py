@@ -195,6 +195,8 @@ async def test_the_expected_version_must_be_the_streams(process: Loops) -> None:
         with pytest.raises(VersionMismatch, match=f"expected version {stale}, found 4"):
             await here.run(intent(lead, to_li, expected_version=stale))
     assert (await here.run(intent(lead, to_li, expected_version=4))).state.version == 5
+    with pytest.raises(VersionMismatch, match="expected version 4, found 5"):
+        await here.run(intent(lead, to_chen, expected_version=4))
 
 
 async def test_a_repeat_with_the_version_of_then_gets_its_first_reply(process: Loops) -> None:

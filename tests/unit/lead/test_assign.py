@@ -69,6 +69,15 @@ def test_a_converted_lead_may_still_be_handed_over() -> None:
     )
 
 
+def test_a_loss_after_the_conversion_does_not_stop_the_hand_over() -> None:
+    """Interface.md section 4: that lead is converted, not invalid."""
+    lost = (LeadConverted(occurred_at=NOW), LeadInvalidated(reason="lost"))
+    given(*CAPTURED, *lost).when(to_chen).then(
+        LeadAssigned(occurred_at=LATER, owner="chen", team="east"),
+        StageChanged(occurred_at=LATER, stage=TO_FOLLOW_UP, previous=UNASSIGNED),
+    )
+
+
 def test_refused_before_the_capture() -> None:
     """R7: what nobody entered cannot be assigned."""
     given().when(to_chen).refused("not-captured")

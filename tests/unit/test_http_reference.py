@@ -1,0 +1,46 @@
+"""docs/reference/http-api.md says what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from api.access import ALLOWED
+from api.leads import VERBS
+from commands.models import CaptureLead, Command
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/reference/http-api.md").read_text(encoding="utf-8")
+COMMANDS = [
+    ("", "lead.capture", CaptureLead),
+    *(("/{ref}" + verb.path, verb.action, verb.model) for verb in VERBS),
+]
+CODES = re.compile(r"(?:Refusal|Problem)\(\s*(?:\d{3},\s*)?\"([a-z-]+)\"")
+PARTS = ("aggregates", "commands", "projections", "adapters", "api")
+NOT_ANSWERED = {"already-captured", "name-taken", "unknown-role"}
+"""Of the directory, or answered otherwise."""
+
+
+@pytest.mark.parametrize(("path", "action", "model"), COMMANDS)
+def test_a_command_stands_there_with_its_fields_and_roles(
+    path: str, action: str, model: type[Command]
+) -> None:
+    row = next(line for line in PAGE.splitlines() if line.startswith(f"| `POST /v1/leads{path}`"))
+    fields, roles = row.strip("| ").split(" | ")[1:]
+    required = {name for name, field in model.model_fields.items() if field.is_required()}
+    before, _, after = fields.rpartition(";")
+    if not required:
+        before, after = "", fields
+    elif not before:
+        before, after = fields, ""
+    assert set(re.findall(r"\w+", before)) == required
+    assert set(re.findall(r"\w+", after)) == model.model_fields.keys() - required
+    assert set(roles.split(", ")) == ALLOWED[action]
+
+
+def test_every_type_of_problem_stands_there() -> None:
+    sources = [path for part in PARTS for path in (ROOT / part).rglob("*.py")]
+    found = {code for path in sources for code in CODES.findall(path.read_text(encoding="utf-8"))}
+    assert {"already-converted", "forbidden", "unknown-report"} <= found, "the pattern finds them"
+    listed = set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`", PAGE.partition("## Errors")[2]))
+    assert found - NOT_ANSWERED <= listed
