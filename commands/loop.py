@@ -1,13 +1,18 @@
 """The one way a command reaches the log: load, decide, append, and again if somebody was faster.
 
 A command id has at most one effect, for ever, and the same answer (P2): the log's ledger decides,
-this loop only asks it when a decision came out otherwise than expected.
+this loop only asks it when a decision came out otherwise than expected. That a repeatable command
+changed nothing is noted there as well, or a repetition could find something to change.
+
+What a decision has to know beyond its stream are marks: who claimed this phone number, how often
+somebody claimed something today. The log refuses it when a mark was claimed meanwhile.
 """
 
 import asyncio
 import random
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
@@ -16,7 +21,7 @@ from weakref import WeakValueDictionary
 
 from aggregates.event import Event, Meta
 from aggregates.refusal import Refusal
-from commands.ports import Appended, EventLog, NewEvents, Noted, Outcome, Unavailable
+from commands.ports import Appended, EventLog, Holders, NewEvents, Noted, Outcome, Unavailable
 
 MAX_TRIES = 8
 PAUSE_SECONDS = 0.002
@@ -33,6 +38,13 @@ class Versioned(Protocol):
 
 
 S = TypeVar("S", bound=Versioned)
+Held = Mapping[bytes, Holders]
+Decide = Callable[[S, Held], Sequence[Event]]
+
+
+def by_state(decide: Callable[[S], Sequence[Event]]) -> Decide[S]:
+    """A decision that asks for the state alone."""
+    return lambda state, _: decide(state)
 
 
 class VersionMismatch(Exception):  # noqa: N818 - an answer, not a defect
@@ -50,23 +62,43 @@ class Contended(Unavailable):
     """Others kept changing the stream during every try."""
 
 
-@dataclass(frozen=True, slots=True)
-class Intent(Generic[S]):
-    """A command ready to be carried out.
+# Not slotted: `Intent[Lead](...)` would try to set an attribute on it.
+@dataclass(frozen=True)
+class Beside(Generic[S]):
+    """A decision that has to know the state of another stream, too.
 
-    `decide` is pure apart from what it closed over; it may be called several times.
-    `repeatable` = the command id comes from the caller, who may send it again.
+    That is read for every try, after the holders: a mark that the commands on both streams claim
+    keeps what was read true until the append.
     """
 
     stream: UUID
-    decide: Callable[[S], Sequence[Event]]
+    given: Callable[[S], Decide[S]]
+
+
+Decision = Decide[S] | Beside[S]
+
+
+@dataclass(frozen=True)
+class Intent(Generic[S]):
+    """A command ready to be carried out.
+
+    `decide(state, holders)` is pure apart from what it closed over; it may be called several
+    times, with the holders of `marks`. What it decides claims these marks (16 bytes each).
+    `repeatable` = the command id comes from the caller, who may send it again. `admit` raises the
+    refusal of a state that this caller may not know of, ahead of all else that is said about it.
+    """
+
+    stream: UUID
+    decide: Decision[S]
     meta: Meta
     fingerprint: bytes
     expected_version: int | None = None
     repeatable: bool = False
+    marks: tuple[bytes, ...] = ()
+    admit: Callable[[S], None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reply(Generic[S]):
     """What came of a command: the state after it, where the log stands, whether it was new.
 
@@ -99,25 +131,38 @@ class CommandLoop(Generic[S]):
         self._evolve = evolve
         self._cache: OrderedDict[UUID, S] = OrderedDict()
         self._cached_states = cached_states
-        # Commands on one stream take turns here, so that only other processes can be faster.
-        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        # Commands on one stream or mark take turns, so that only other processes can be faster.
+        self._turns: WeakValueDictionary[UUID | bytes, asyncio.Lock] = WeakValueDictionary()
 
     async def run(self, intent: Intent[S]) -> Reply[S]:
         """Carry an intent out. Raises Refusal, VersionMismatch, CommandReused or Unavailable."""
-        turn = self._turns.setdefault(intent.stream, asyncio.Lock())
-        async with turn:
-            return await self._run(intent)
+        async with self._turn(intent.stream):
+            if not intent.marks:
+                return await self._run(intent)
+            async with AsyncExitStack() as turns:
+                # In one order, so that two commands never wait for each other.
+                for mark in sorted(set(intent.marks)):
+                    await turns.enter_async_context(self._turn(mark))
+                return await self._run(intent)
+
+    def _turn(self, name: UUID | bytes) -> asyncio.Lock:
+        return self._turns.setdefault(name, asyncio.Lock())
 
     async def _run(self, intent: Intent[S]) -> Reply[S]:
         for tries in range(MAX_TRIES):
             if tries:  # another process was faster: let it finish, and not all return at once
                 await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * 2**tries))  # noqa: S311
-            state, events = await self._decide(intent)
-            if not events:
-                return await self._earlier_reply(intent) or Reply(state, None, None)
-            done = await self._log.append(
-                NewEvents(intent.stream, state.version, events, intent.meta, intent.fingerprint)
-            )
+            held = await self._log.holders(intent.marks) if intent.marks else {}
+            decide = await self._decision(intent)
+            try:
+                state, events = await self._decide(intent, decide, held)
+            except (Refusal, VersionMismatch):
+                if earlier := await self._earlier_reply(intent):
+                    return earlier
+                raise
+            if not events and not (intent.repeatable and state.version):
+                return Reply(state, None, None)
+            done = await self._log.append(_new(intent, state, events, held))
             if done.outcome is Outcome.APPENDED:
                 return self._appended(intent, state, events, done)
             self._cache.pop(intent.stream, None)
@@ -134,23 +179,34 @@ class CommandLoop(Generic[S]):
             state = self._evolve(state, event)
         return state
 
-    async def _decide(self, intent: Intent[S]) -> tuple[S, Sequence[Event]]:
+    def remember(self, stream: UUID, state: S) -> None:
+        """Keep a state that was just read, for a command that is about to follow."""
+        self._cache[stream] = state
+        self._cache.move_to_end(stream)
+        while len(self._cache) > self._cached_states:
+            self._cache.popitem(last=False)
+
+    async def _decision(self, intent: Intent[S]) -> Decide[S]:
+        if isinstance(intent.decide, Beside):
+            return intent.decide.given(await self.read(intent.decide.stream))
+        return intent.decide
+
+    async def _decide(
+        self, intent: Intent[S], decide: Decide[S], held: Held
+    ) -> tuple[S, Sequence[Event]]:
         """The state decided upon and the events; a cached state may not refuse."""
         cached = self._cache.get(intent.stream)
         if cached is not None and intent.expected_version in (None, cached.version):
             try:
-                if events := intent.decide(cached):
+                _admit(intent, cached)
+                if events := decide(cached, held):
                     return cached, events
             except Refusal:
                 pass  # perhaps stale: judge again below
         state = await self.read(intent.stream)
-        try:
-            self._require_version(intent, state)
-            return state, intent.decide(state)
-        except (Refusal, VersionMismatch):
-            if await self._earlier_reply(intent):
-                return state, ()
-            raise
+        _admit(intent, state)
+        self._require_version(intent, state)
+        return state, decide(state, held)
 
     async def _earlier_reply(self, intent: Intent[S]) -> Reply[S] | None:
         """The reply to this command id when it was carried out before."""
@@ -171,10 +227,7 @@ class CommandLoop(Generic[S]):
     ) -> Reply[S]:
         for event in events:
             state = self._evolve(state, event)
-        self._cache[intent.stream] = state
-        self._cache.move_to_end(intent.stream)
-        while len(self._cache) > self._cached_states:
-            self._cache.popitem(last=False)
+        self.remember(intent.stream, state)
         return Reply(state, done.position, done.recorded_at)
 
     @staticmethod
@@ -182,3 +235,13 @@ class CommandLoop(Generic[S]):
         if intent.expected_version not in (None, state.version):
             assert intent.expected_version is not None
             raise VersionMismatch(intent.expected_version, state.version)
+
+
+def _admit(intent: Intent[S], state: S) -> None:
+    if intent.admit:
+        intent.admit(state)
+
+
+def _new(intent: Intent[S], state: S, events: Sequence[Event], held: Held) -> NewEvents:
+    known = {mark: holders.position for mark, holders in held.items()}
+    return NewEvents(intent.stream, state.version, events, intent.meta, intent.fingerprint, known)

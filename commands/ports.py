@@ -1,13 +1,14 @@
 """What the write side needs from the world. The adapters implement these."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
 from aggregates.event import Event, Meta
+from aggregates.lead.choice import Loads
 
 
 class Unavailable(Exception):  # noqa: N818 - a condition, not a defect
@@ -25,7 +26,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """The log's answer. `position` is that of the command's last event; None after a conflict."""
+    """The log's answer. `position` is that of the command's last event.
+
+    None after a conflict, and where there was no event to append.
+    """
 
     outcome: Outcome
     position: int | None = None
@@ -33,25 +37,49 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
+class Holders:
+    """Who has claimed a mark: the first streams, the number of claims, the last one's position.
+
+    At most 20 `streams`, each once, in log order, and a `count` of at most 1,000; nobody = 0.
+    """
+
+    streams: tuple[UUID, ...] = ()
+    count: int = 0
+    position: int = 0
+
+
+NOBODY = Holders()
+
+
+@dataclass(frozen=True, slots=True)
 class NewEvents:
-    """Events to append to one stream behind `after` (the stream's version as decided upon)."""
+    """Events to append to one stream behind `after` (the stream's version as decided upon).
+
+    Without events it is noted that the command changed nothing; the stream must have some.
+    `marks`: what the command claims, 16 bytes each, and the position of the last claim known to
+    the decider; whoever claims it meanwhile, in any stream, makes this a conflict.
+    """
 
     stream: UUID
     after: int
     events: Sequence[Event]
     meta: Meta
     fingerprint: bytes
+    marks: Mapping[bytes, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """What the ledger knows of a command id: the last event it caused."""
+    """What the ledger knows of a command id: the stream's version after it, its last event.
+
+    `position` and `recorded_at` are None when it changed nothing.
+    """
 
     fingerprint: bytes
-    position: int
     stream: UUID
     version: int
-    recorded_at: datetime
+    position: int | None
+    recorded_at: datetime | None
 
 
 class EventLog(Protocol):
@@ -69,6 +97,10 @@ class EventLog(Protocol):
         """What the ledger knows of a command id."""
         ...
 
+    async def holders(self, marks: Sequence[bytes]) -> Mapping[bytes, Holders]:
+        """Who has claimed each of the marks, as the log has it now."""
+        ...
+
 
 class Codes(Protocol):
     """Numbers for lead and follow-up codes, unique per prefix and day, from 1."""
@@ -84,3 +116,57 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The current instant, UTC."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What everybody carries, by name, as of a position of the log (A13)."""
+
+    position: int = 0
+    loads: Loads = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A lead that needs an owner, and the position of the log since which it does."""
+
+    lead: UUID
+    since: int
+
+
+class Workloads(Protocol):
+    """The read model of who carries what; milliseconds behind the log."""
+
+    async def current(self) -> Workload:
+        """Everybody's load."""
+        ...
+
+    async def up_to_now(self) -> Workload:
+        """The same with all that the log holds by now; Unavailable if that takes long."""
+        ...
+
+    async def waiting(self, after: int, limit: int) -> Sequence[Waiting]:
+        """Leads that need an owner since a position behind `after`, the longest waiting first."""
+        ...
+
+    async def owned_by(self, person: str, after: UUID | None, limit: int) -> Sequence[UUID]:
+        """Open leads of a person, paused ones included, in order of id, behind `after`."""
+        ...
+
+
+class Idle:
+    """The workloads of a company in which nobody has anything to do."""
+
+    async def current(self) -> Workload:
+        """Nobody carries anything."""
+        return Workload()
+
+    up_to_now = current
+
+    async def waiting(self, after: int, limit: int) -> Sequence[Waiting]:  # noqa: ARG002 - the port
+        """No lead waits."""
+        return ()
+
+    async def owned_by(self, person: str, after: UUID | None, limit: int) -> Sequence[UUID]:  # noqa: ARG002
+        """Nobody owns a lead."""
+        return ()

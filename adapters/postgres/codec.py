@@ -5,8 +5,9 @@ empty are left out. `class_version` stands there when it is above 1, as eventsou
 writes it. Reading is tolerant: fields and topics of a newer program do no harm.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import NoneType
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +19,11 @@ from eventsourcing.utils import register_topic
 from aggregates.directory.events import EVENTS as DIRECTORY_EVENTS
 from aggregates.event import Event, Meta
 from aggregates.lead.events import EVENTS as LEAD_EVENTS
+from aggregates.policy.events import EVENTS as POLICY_EVENTS
 
-EVENT_TYPES: Mapping[str, type[Event]] = {t.topic: t for t in (*LEAD_EVENTS, *DIRECTORY_EVENTS)}
+EVENT_TYPES: Mapping[str, type[Event]] = {
+    t.topic: t for t in (*LEAD_EVENTS, *DIRECTORY_EVENTS, *POLICY_EVENTS)
+}
 
 for _topic, _type in EVENT_TYPES.items():
     register_topic(_topic, _type)
@@ -30,6 +34,8 @@ class _Envelope(msgspec.Struct):
     class_version: int = 1
 
 
+_PLAIN = (str, int, float, NoneType)
+_NESTED = (dict, list, tuple)
 _encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 _envelope = msgspec.json.Decoder(_Envelope).decode
 _decoders = {topic: msgspec.json.Decoder(t).decode for topic, t in EVENT_TYPES.items()}
@@ -43,12 +49,31 @@ def encode_meta(meta: Meta) -> msgspec.Raw:
 
 
 def encode(event: Event, meta: msgspec.Raw) -> bytes:
-    """The bytes of an event. Field order is the class's, so equal events have equal bytes."""
+    """The bytes of an event. Field order is the class's, so equal events have equal bytes.
+
+    Raises TypeError for what would not come back as it went: a time without a zone, and in a
+    mapping such as `details` anything that JSON has no type for (dates, decimals, UUIDs).
+    """
     state: dict[str, Any] = {k: v for k, v in vars(event).items() if v is not None and v != {}}
+    for name, value in state.items():
+        if isinstance(value, datetime) and value.tzinfo is None:
+            raise TypeError(f"{event.topic}: {name} is a time without a zone")
+        if isinstance(value, dict):
+            _require_plain(value, f"{event.topic}: {name}")
     if event.class_version > 1:
         state["class_version"] = event.class_version
     state["meta"] = meta
     return _encode(state)
+
+
+def _require_plain(values: dict[str, Any] | Sequence[Any], where: str) -> None:
+    named = values.items() if isinstance(values, dict) else enumerate(values)
+    for name, value in named:
+        if isinstance(value, _NESTED):
+            _require_plain(value, f"{where}.{name}")
+        elif not isinstance(value, _PLAIN):
+            kind = type(value).__name__
+            raise TypeError(f"{where}.{name}: a {kind} would come back as something else")
 
 
 def decode(topic: str, state: bytes) -> tuple[Event, Meta]:

@@ -1,12 +1,12 @@
-"""The event log on PostgreSQL: group commits, coalesced loads, the ledger.
+"""The event log on PostgreSQL: group commits, coalesced loads, the ledger, the marks.
 
 All appends that wait in this process become one transaction in one round trip; all loads that
 wait become one query, on a connection of their own so that they never queue behind a commit.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -15,41 +15,60 @@ from adapters.postgres.batcher import Batcher
 from adapters.postgres.codec import decode_event, encode, encode_meta
 from adapters.postgres.session import Session
 from aggregates.event import Event
-from commands.ports import Appended, NewEvents, Noted, Outcome
+from commands.ports import NOBODY, Appended, Holders, NewEvents, Noted, Outcome
 
 # One row per command: its outcome, the position of its last event, when it was recorded.
 APPEND = (
     "SELECT command, outcome, position, stamp"
     " FROM log.append(%b::uuid[], %b::bytea[], %b::int[], %b::uuid[], %b::bigint[], %b::text[],"
-    " %b::bytea[], %b::timestamptz)"
+    " %b::bytea[], %b::timestamptz, %b::int[], %b::bytea[], %b::bigint[])"
 )
 LOAD = (
     "SELECT originator_id, topic, state FROM log.leadlog_events"
     " WHERE originator_id = ANY (%b) ORDER BY originator_id, originator_version"
 )
 FIND = (
-    "SELECT l.fingerprint, l.position, e.originator_id, e.originator_version, e.recorded_at"
+    "SELECT l.command_id, l.fingerprint, e.originator_id, e.originator_version,"
+    " CASE WHEN l.effect THEN l.position END, CASE WHEN l.effect THEN e.recorded_at END"
     " FROM log.ledger l JOIN log.leadlog_events e ON e.notification_id = l.position"
-    " WHERE l.command_id = %b"
+    " WHERE l.command_id = ANY (%b)"
+)
+# Per mark that somebody holds: the first streams, how many claims, the position of the last one.
+HOLDERS = (
+    "SELECT wanted.mark, held.streams, held.claims, last.position"
+    " FROM unnest(%b::bytea[]) wanted (mark) CROSS JOIN LATERAL"
+    " (SELECT m.position FROM log.marks m WHERE m.mark = wanted.mark"
+    "  ORDER BY m.position DESC LIMIT 1) last CROSS JOIN LATERAL"
+    " (SELECT (array_agg(s.stream ORDER BY s.first))[:20] AS streams, sum(s.claims)::int AS claims"
+    "  FROM (SELECT f.stream, min(f.position) AS first, count(*) AS claims FROM"
+    "   (SELECT m.stream, m.position FROM log.marks m WHERE m.mark = wanted.mark"
+    "    ORDER BY m.position LIMIT 1000) f GROUP BY f.stream) s) held"
 )
 TAKE_CODES = "SELECT log.take_codes(%b::text, %b::date, %b::int)"
 
 MAX_COMMANDS_PER_COMMIT = 64
 MAX_STREAMS_PER_LOAD = 256
+MAX_COMMANDS_PER_LOOKUP = 256
+
+Marks = Mapping[bytes, Holders]
+Placed = tuple[UUID, int, str | None, bytes | None]
+"""A place in a stream and what stands there: version, topic, state; None = nothing happened."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAppend:
-    """An append as bytes: per event (stream, version, topic, state)."""
+    """An append as bytes; `marks` as in `NewEvents`."""
 
     command_id: UUID
     fingerprint: bytes
-    events: Sequence[tuple[UUID, int, str, bytes]]
+    events: Sequence[Placed]
+    marks: Mapping[bytes, int] = field(default_factory=dict)
 
-    def keys(self) -> Iterator[UUID]:
-        """What must not meet itself in one commit: the command and every stream."""
+    def keys(self) -> Iterator[Hashable]:
+        """What must not meet itself in one commit: the command, every stream and every mark."""
         yield self.command_id
         yield from {stream for stream, *_ in self.events}
+        yield from self.marks
 
 
 class GroupCommitter:
@@ -71,6 +90,8 @@ class GroupCommitter:
     async def _commit(self, batch: Sequence[StoredAppend]) -> list[Appended | Exception]:
         placed = [(i, *event) for i, item in enumerate(batch, 1) for event in item.events]
         owners, streams, versions, topics, states = zip(*placed, strict=True)
+        claims = [(i, *claim) for i, item in enumerate(batch, 1) for claim in item.marks.items()]
+        claimants, marks, known = zip(*claims, strict=True) if claims else ((), (), ())
         now = self._simulated_now() if self._simulated_now else None
         rows = await self._session.rows(
             APPEND,
@@ -79,6 +100,7 @@ class GroupCommitter:
                 [item.fingerprint for item in batch],
                 *map(list, (owners, streams, versions, topics, states)),
                 now,
+                *map(list, (claimants, marks, known)),
             ),
         )
         outcomes = {nr: Appended(Outcome(kind), pos, at) for nr, kind, pos, at in rows}
@@ -100,17 +122,18 @@ class PostgresEventLog:
         self._load: Batcher[UUID, Sequence[Event]] = Batcher(
             self._load_many, max_batch=MAX_STREAMS_PER_LOAD
         )
+        self._find: Batcher[UUID, Noted | None] = Batcher(
+            self._find_many, max_batch=MAX_COMMANDS_PER_LOOKUP
+        )
+        self._holders: Batcher[Sequence[bytes], Marks] = Batcher(
+            self._holders_many, max_batch=MAX_COMMANDS_PER_LOOKUP
+        )
         self._take: Batcher[tuple[str, date], int] = Batcher(self._take_many, max_batch=1000)
 
     async def append(self, new: NewEvents) -> Appended:
         """Append all or nothing; see the port."""
-        meta = encode_meta(new.meta)
-        events = [
-            (new.stream, new.after + n, event.topic, encode(event, meta))
-            for n, event in enumerate(new.events, 1)
-        ]
         return await self._committer.append(
-            StoredAppend(new.meta.command_id, new.fingerprint, events)
+            StoredAppend(new.meta.command_id, new.fingerprint, _placed(new), new.marks)
         )
 
     async def load(self, stream: UUID) -> Sequence[Event]:
@@ -119,8 +142,11 @@ class PostgresEventLog:
 
     async def find(self, command_id: UUID) -> Noted | None:
         """What the ledger knows of a command id."""
-        rows = await self._numbers.rows(FIND, (command_id,))
-        return Noted(bytes(rows[0][0]), *rows[0][1:]) if rows else None
+        return await self._find(command_id)
+
+    async def holders(self, marks: Sequence[bytes]) -> Marks:
+        """Who has claimed each of the marks, as the log has it now."""
+        return await self._holders(marks)
 
     async def take(self, prefix: str, day: date) -> int:
         """The next number of a code."""
@@ -128,7 +154,8 @@ class PostgresEventLog:
 
     async def close(self) -> None:
         """Finish what is under way, then close the connections."""
-        for batcher in (self._committer.append, self._load, self._take):
+        under_way = (self._committer.append, self._load, self._find, self._holders, self._take)
+        for batcher in under_way:
             await batcher.drain()
         for session in (self._writes, self._reads, self._numbers):
             await session.close()
@@ -140,6 +167,16 @@ class PostgresEventLog:
             found[stream].append(decode_event(topic, state))
         return [found[stream] for stream in streams]
 
+    async def _find_many(self, commands: Sequence[UUID]) -> list[Noted | Exception | None]:
+        rows = await self._reads.rows(FIND, (list(set(commands)),))
+        found = {command: Noted(bytes(fingerprint), *last) for command, fingerprint, *last in rows}
+        return [found.get(command) for command in commands]
+
+    async def _holders_many(self, wanted: Sequence[Sequence[bytes]]) -> list[Marks | Exception]:
+        rows = await self._reads.rows(HOLDERS, (list({m for marks in wanted for m in marks}),))
+        found = {bytes(mark): Holders(tuple(streams), *last) for mark, streams, *last in rows}
+        return [{mark: found.get(mark, NOBODY) for mark in marks} for marks in wanted]
+
     async def _take_many(self, wanted: Sequence[tuple[str, date]]) -> list[int | Exception]:
         """One statement per prefix and day; the numbers go out in order of arrival."""
         amounts: dict[tuple[str, date], int] = defaultdict(int)
@@ -150,3 +187,14 @@ class PostgresEventLog:
             rows = await self._numbers.rows(TAKE_CODES, (prefix, day, amount))
             following[prefix, day] = iter(range(rows[0][0], rows[0][0] + amount))
         return [next(following[key]) for key in wanted]
+
+
+def _placed(new: NewEvents) -> Sequence[Placed]:
+    if not new.events:
+        assert new.after, "a stream that is only now beginning has nothing that could stay as it is"
+        return [(new.stream, new.after + 1, None, None)]
+    meta = encode_meta(new.meta)
+    return [
+        (new.stream, new.after + n, event.topic, encode(event, meta))
+        for n, event in enumerate(new.events, 1)
+    ]

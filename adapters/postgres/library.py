@@ -79,7 +79,7 @@ class LogRecorder(postgres.PostgresApplicationRecorder):
         except Unavailable as error:
             raise OperationalError(str(error)) from error
         if done.outcome is Outcome.CONFLICT:
-            raise IntegrityError("another event stands at this version of the stream")
+            raise IntegrityError("this version does not follow the last one of its stream")
         assert done.position is not None
         return list(range(done.position - len(events) + 1, done.position + 1))
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic, sleep
 from typing import Any
@@ -14,11 +14,12 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 
-from adapters.postgres.event_log import PostgresEventLog
+from adapters.postgres.event_log import PostgresEventLog, StoredAppend
 from aggregates.event import Meta
 from aggregates.lead.events import StageChanged
 from aggregates.lead.state import Lead, evolve
 from commands.loop import CommandLoop, Contended, Intent
+from commands.ports import Appended, NewEvents, Outcome
 from tests.conformance.examples import EXAMPLES
 from tests.conformance.histories import Entry, append
 from tests.conformance.test_library import connection
@@ -27,6 +28,12 @@ from tests.size import size
 SECONDS = size(5, 600)
 WRITERS = 16
 BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The service runs on asyncio."""
+    return "asyncio"
 
 
 @dataclass
@@ -104,7 +111,7 @@ async def _write(log: PostgresEventLog, nr: int, lead: UUID, until: float) -> in
     written = 0
     while monotonic() < until:
         command: Intent[Lead] = Intent(
-            lead, lambda _: [StageChanged(stage=f"{nr}")], Meta(f"user:{nr}", uuid4()), b""
+            lead, lambda *_: [StageChanged(stage=f"{nr}")], Meta(f"user:{nr}", uuid4()), b""
         )
         try:
             await loop.run(command)
@@ -167,6 +174,82 @@ def test_the_same_reader_catches_a_log_without_the_lock(
         theirs.create_table()
         quick = partial(theirs.insert_events, [StoredEvent(uuid4(), 1, "topic", b"{}")])
         assert overlapping(dsn, slow, quick, Tail(dsn, "scratch_events")) == missed
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("events", [1, 3])
+@pytest.mark.anyio
+async def test_versions_have_no_holes(dsn: str, after: int, events: int) -> None:
+    """P3: what does not stand right behind the last event is a conflict, too high or too low."""
+    log, lead = PostgresEventLog(dsn), uuid4()
+    await log.append(_new(lead, 0, 2))
+    done = await log.append(_new(lead, after, events))
+    assert done.outcome is (Outcome.APPENDED if after == 2 else Outcome.CONFLICT)
+    assert len(await log.load(lead)) == (2 + events if after == 2 else 2)
+    await log.close()
+
+
+@pytest.mark.anyio
+async def test_a_command_behind_a_refused_one_is_refused(dsn: str) -> None:
+    """P3: also within one call, where the first of three on a stream meets a newer claim."""
+    log, lead, mark = PostgresEventLog(dsn), uuid4(), b"m" * 16
+    await log.append(_new(uuid4(), 0, 1, {mark: 0}))
+    places = [(lead, version, "lead.reopened", b"{}") for version in (1, 2, 3)]
+    batch = [StoredAppend(uuid4(), b"", [place]) for place in places]
+    batch[0] = replace(batch[0], marks={mark: 0})
+    done = await log._committer._commit(batch)
+    assert done == [Appended(Outcome.CONFLICT)] * 3
+    await log.close()
+
+
+@pytest.mark.anyio
+async def test_commands_with_and_without_events_in_one_commit(dsn: str) -> None:
+    """P3: positions go to events alone; a command without any has none."""
+    log, leads = PostgresEventLog(dsn), [uuid4() for _ in range(5)]
+    for lead in leads:
+        await log.append(_new(lead, 0, 1))
+    sizes = (0, 2, 0, 1, 3)
+    done = await asyncio.gather(*map(log.append, map(_new, leads, [1] * 5, sizes)))
+    assert [answer.outcome for answer in done] == [Outcome.APPENDED] * 5
+    assert [answer.position for answer in done] == [None, 7, None, 8, 11]
+    assert [len(await log.load(lead)) for lead in leads] == [1, 3, 1, 2, 4]
+    await log.close()
+
+
+def _new(
+    lead: UUID, after: int, events: int, marks: Mapping[bytes, int] | None = None
+) -> NewEvents:
+    meta = Meta("user:test", uuid4())
+    return NewEvents(lead, after, [StageChanged(stage="x")] * events, meta, b"", marks or {})
+
+
+OTHERS = (
+    "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+SCANS = "SELECT relname, idx_scan, seq_scan FROM pg_stat_user_tables WHERE schemaname = 'log'"
+KEYED = {"leadlog_events", "ledger", "marks"}
+
+
+def test_the_write_path_finds_everything_by_index(dsn: str) -> None:
+    """S11: a plan that was made while the log was empty must not read all of it ever after."""
+    asyncio.run(_every_statement(dsn, rounds=20))
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        while conn.execute(OTHERS).fetchall():  # a backend counts its scans when it ends
+            sleep(0.005)
+        scans = conn.execute(SCANS).fetchall()
+    assert {table for table, by_index, _ in scans if by_index} >= KEYED
+    assert {table for table, _, whole in scans if whole} & KEYED == set()
+
+
+async def _every_statement(dsn: str, rounds: int) -> None:
+    log, stream, mark = PostgresEventLog(dsn), uuid4(), b"m" * 16
+    for version in range(rounds):
+        known = (await log.holders([mark]))[mark].position
+        new = _new(stream, version, 1, {mark: known})
+        assert (await log.append(new)).outcome is Outcome.APPENDED
+        assert len(await log.load(stream)) == version + 1
+        assert await log.find(new.meta.command_id)
+    await log.close()
 
 
 CHANGES = [

@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -50,9 +52,11 @@ def test_fields_of_a_newer_program_do_no_harm(event: Event) -> None:
 @pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.topic)
 def test_missing_optional_fields_are_none_or_empty(event: Event) -> None:
     """A field added later is missing in what was stored before."""
-    required = {f: getattr(event, f) for f in msgspec_required(type(event))}
-    state = json.dumps(required).encode()
-    assert decode(event.topic, state) == (type(event)(**required), UNKNOWN)
+    names = msgspec_required(type(event))
+    said = json.loads(encode(event, encode_meta(META)))
+    state = json.dumps({name: said[name] for name in names}).encode()
+    bare = type(event)(**{name: getattr(event, name) for name in names})
+    assert decode(event.topic, state) == (bare, UNKNOWN)
 
 
 def msgspec_required(event_type: type[Event]) -> list[str]:
@@ -72,14 +76,41 @@ def test_what_is_not_known_is_not_stored() -> None:
     assert state == {"code": "", "connected": False, "content": "", "details": {"seconds": 0}}
 
 
+@pytest.mark.parametrize("value", [AT.date(), AT, Decimal("1.50"), STREAM, b"x", {1, 2}])
+@pytest.mark.parametrize("within", [lambda v: v, lambda v: [1, {"a": v}]], ids=["flat", "deep"])
+def test_what_would_not_come_back_is_refused(value: object, within: Any) -> None:
+    """A mapping holds what JSON has: the type of anything else would be lost."""
+    event = LeadCaptured(code="", details={"budget": within(value)})
+    with pytest.raises(
+        TypeError, match=r"lead\.captured: details\.budget.*: a .* would come back as"
+    ):
+        encode(event, encode_meta(META))
+
+
+@pytest.mark.parametrize("name", ["occurred_at", "until"])
+def test_a_time_without_a_zone_is_refused(name: str) -> None:
+    """Nobody could say later when it was."""
+    with pytest.raises(TypeError, match=f"test.planned: {name} is a time without a zone"):
+        encode(Planned(**{name: AT.replace(tzinfo=None)}), encode_meta(META))
+
+
 def test_an_unknown_topic_gives_a_bare_event_that_only_counts() -> None:
     """A fact of a newer program keeps its place and its time; the fold passes over it."""
     state = stored(EXAMPLES[0], code=None)
-    event, meta = decode("lead.paused", state)
+    event, meta = decode("lead.unheard-of", state)
     assert (type(event), event.occurred_at, meta) == (Event, AT, META)
-    assert decode_event("lead.paused", state) == event
+    assert decode_event("lead.unheard-of", state) == event
     lead = fold(Lead(STREAM), [StageChanged(stage="方案提交"), event])
     assert (lead.version, lead.stage) == (2, "方案提交")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned(Event):
+    """Has a time beside the one that every event has."""
+
+    topic: ClassVar[str] = "test.planned"
+
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The command loop on a real log: P2, stale caches, conflicts, repeated commands, outages."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID, uuid4
@@ -15,16 +15,11 @@ from adapters.postgres import event_log
 from adapters.postgres.event_log import PostgresEventLog
 from adapters.postgres.session import Session
 from aggregates.event import Event, Meta
-from aggregates.lead.assign import assign
-from aggregates.lead.capture import capture
-from aggregates.lead.close import invalidate, reopen
-from aggregates.lead.events import FollowUpRecorded
-from aggregates.lead.follow_up import record_follow_up
+from aggregates.lead import events as e
 from aggregates.lead.state import Lead, evolve
-from aggregates.policy.builtin import FOLLOW_UP_QUALITY
 from aggregates.refusal import Refusal
-from commands.loop import CommandLoop, CommandReused, Intent, Reply, VersionMismatch
-from commands.ports import Unavailable
+from commands.loop import CommandLoop, CommandReused, Intent, Reply, VersionMismatch, by_state
+from commands.ports import Appended, NewEvents, Noted, Outcome, Unavailable
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2024, 5, 1, 1, 15, tzinfo=UTC)
@@ -32,17 +27,42 @@ BODY, OTHER_BODY = b"body", b"another body"
 Decide = Callable[[Lead], Sequence[Event]]
 Loops = Callable[[], CommandLoop[Lead]]
 
-captured: Decide = partial(capture, now=NOW, code="XLSH20240501001", details={"source": "展会"})
-to_chen: Decide = partial(assign, now=NOW, owner="chen", team=None, reason=None)
-to_li: Decide = partial(assign, now=NOW, owner="li", team=None, reason=None)
-given_up: Decide = partial(invalidate, now=NOW, reason="refused", note=None)
-taken_up: Decide = partial(reopen, now=NOW, reason=None)
-followed_up: Decide = partial(
-    record_follow_up,
-    now=NOW,
-    record=FollowUpRecorded(occurred_at=NOW, code="GJ20240501001", connected=False),
-    quality=FOLLOW_UP_QUALITY,
-)
+
+def captured(lead: Lead) -> Sequence[Event]:
+    """Two events, and never again."""
+    if lead.captured:
+        raise Refusal("already-captured", "it has been captured")
+    return [e.LeadCaptured(occurred_at=NOW, code="XLSH20240501001"), e.StageChanged(stage="A")]
+
+
+def given_to(lead: Lead, owner: str) -> Sequence[Event]:
+    """Two events for the first owner, one for another, none for the same."""
+    if not lead.captured or lead.invalidated:
+        raise Refusal("closed", "it has to be captured and open")
+    if not lead.owner:
+        return [e.LeadAssigned(occurred_at=NOW, owner=owner), e.StageChanged(stage="B")]
+    if lead.owner == owner:
+        return []
+    return [e.LeadReassigned(occurred_at=NOW, owner=owner, previous_owner=lead.owner)]
+
+
+def given_up(_: Lead) -> Sequence[Event]:
+    """Always possible."""
+    return [e.LeadInvalidated(occurred_at=NOW)]
+
+
+def taken_up(lead: Lead) -> Sequence[Event]:
+    """Nothing happens to a lead that is open."""
+    return [e.LeadReopened(occurred_at=NOW)] if lead.invalidated else []
+
+
+def followed_up(_: Lead) -> Sequence[Event]:
+    """Always possible."""
+    return [e.FollowUpRecorded(occurred_at=NOW, code="GJ20240501001", connected=False)]
+
+
+to_chen: Decide = partial(given_to, owner="chen")
+to_li: Decide = partial(given_to, owner="li")
 
 
 @pytest.fixture
@@ -74,9 +94,9 @@ def intent(
     expected_version: int | None = None,
 ) -> Intent[Lead]:
     """A command; one with an id may be repeated."""
-    return Intent(
+    return Intent[Lead](
         stream,
-        decide,
+        by_state(decide),
         Meta("user:chen", command_id or uuid4()),
         body,
         expected_version,
@@ -172,6 +192,48 @@ async def test_a_repeat_after_the_effect_was_undone_does_not_redo_it(process: Lo
     assert (await here.read(lead)).owner == "li"
 
 
+async def test_what_changed_nothing_changes_nothing_when_repeated(process: Loops) -> None:
+    """P2: chen owned the lead already; by the time of the repetition li does, and goes on to."""
+    here, lead, command_id = process(), uuid4(), uuid4()
+    await here.run(intent(lead, captured))
+    await here.run(intent(lead, to_chen))
+    first = await here.run(intent(lead, to_chen, command_id))
+    await here.run(intent(lead, to_li))
+    for loop in (here, process()):
+        again = await loop.run(intent(lead, to_chen, command_id))
+        assert again == Reply(first.state, None, None, repeated=True)
+        with pytest.raises(CommandReused):
+            await loop.run(intent(lead, to_chen, command_id, body=OTHER_BODY))
+    assert (await here.read(lead)).owner == "li"
+    assert first == Reply(again.state, None, None)
+
+
+async def test_nothing_changed_only_while_nobody_changes_anything(dsn: str) -> None:
+    """P2: it is noted behind the last event or not at all, once, and only for its command."""
+    log, lead, command_id = PostgresEventLog(dsn), uuid4(), uuid4()
+    await log.append(NewEvents(lead, 0, [e.LeadReopened()] * 2, Meta("user:chen", uuid4()), BODY))
+    done = []
+    for after, body in ((1, BODY), (3, BODY), (2, BODY), (2, BODY), (2, OTHER_BODY)):
+        done.append(await log.append(NewEvents(lead, after, [], Meta("-", command_id), body)))
+    assert [answer.outcome for answer in done] == [
+        Outcome.CONFLICT, Outcome.CONFLICT, Outcome.APPENDED, Outcome.REPEATED, Outcome.REUSED
+    ]  # fmt: skip
+    assert done[2] == Appended(Outcome.APPENDED)
+    assert await log.find(command_id) == Noted(BODY, lead, 2, None, None)
+    await log.close()
+
+
+async def test_only_what_may_be_repeated_is_noted(dsn: str, process: Loops) -> None:
+    """A no-op that nobody can ask for again costs no row."""
+    here, lead = process(), uuid4()
+    await here.run(intent(lead, captured))
+    for command_id in (None, uuid4(), None):
+        await here.run(intent(lead, taken_up, command_id))
+    with psycopg.connect(dsn) as conn:
+        noted = conn.execute("SELECT effect, position FROM log.ledger ORDER BY effect").fetchall()
+    assert noted == [(False, 2), (True, 2)]
+
+
 @pytest.mark.parametrize("other", [captured, followed_up, to_chen], ids=["refused", "new", "moot"])
 async def test_a_command_id_stands_for_one_command(process: Loops, other: Decide) -> None:
     """P2: with another body it is refused, whatever that would have come to."""
@@ -218,6 +280,31 @@ async def test_the_cache_is_bounded(process: Loops) -> None:
         assert (await here.run(intent(lead, to_chen))).state.version == 4
     assert len(here._cache) == 3
     assert not here._turns
+
+
+QUESTIONS: dict[str, Callable[[PostgresEventLog], Awaitable[object]]] = {
+    "append": lambda log: log.append(
+        NewEvents(uuid4(), 0, [e.LeadReopened()], Meta("user:chen", uuid4()), BODY)
+    ),
+    "load": lambda log: log.load(uuid4()),
+    "find": lambda log: log.find(uuid4()),
+    "holders": lambda log: log.holders([b"m" * 16]),
+    "take": lambda log: log.take("X", NOW.date()),
+}
+
+
+@pytest.mark.parametrize("ask", QUESTIONS.values(), ids=QUESTIONS)
+async def test_closing_waits_for_what_is_under_way(
+    dsn: str, ask: Callable[[PostgresEventLog], Awaitable[object]]
+) -> None:
+    """Nobody who asked before is left without an answer, and no connection is left open."""
+    log = PostgresEventLog(dsn)
+    asked = asyncio.ensure_future(ask(log))
+    await asyncio.sleep(0)
+    await log.close()
+    assert asked.done()
+    await asked
+    assert not any(session._conn for session in (log._writes, log._reads, log._numbers))
 
 
 async def test_sixteen_writers_on_one_lead_all_succeed(process: Loops) -> None:
