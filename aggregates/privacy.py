@@ -3,11 +3,38 @@
 Phone: the four digits before the last four are hidden, 139****5678. E-mail: the first character
 and the domain stay. The same inside free text, where a date, an amount of money or a lead code is
 no phone number; in doubt a number is masked.
+
+Everything that shows a lead masks through `mask_field`, `mask_details` or `mask_event`. What stands
+under a name that they do not know is free text, so a new field is masked until `CLEAR` names it.
 """
 
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
+from uuid import UUID
+
+from aggregates.event import Event
+from aggregates.lead.events import PROFILE
+
+E = TypeVar("E", bound=Event)
+
+CLEAR = frozenset((
+    "code", "follow_up", "external_id", "source_system", "stage", "previous", "policy", "sha256",
+    "hash", "owner", "previous_owner", "team", "previous_team", "person", "by", "shared_with",
+    "pool", "into_code", "merged_code",
+    "source", "industry", "region", "customer_type", "campaign", "level", "segment", "method",
+))  # fmt: skip
+"""Names under which no contact details of a customer stand: codes and ids, stages, the company's
+own people, teams and pools, and the classes that reports group by. What a command puts there is
+checked with `holds_contact`; what an import put there may be a long number and stays as it is.
+"""
 
 _HIDDEN, _SHOWN = 4, 4
+_FEWEST_DIGITS = 7  # of what is a phone number inside text
 
 # In Chinese no space parts a number or an address from the words around it, and every Chinese
 # character is a \w: so borders are drawn by ASCII, and only a local part that ends in Chinese is
@@ -33,12 +60,14 @@ _MONEY = (
 _IN_TEXT = re.compile(
     r"(?=[\d+＋])"  # passes over words five times as fast
     rf"(?:(?P<keep>{_DATE})|(?P<mobile>{_MOBILE})|(?P<money>{_MONEY})"
-    rf"|(?<![A-Za-z0-9_*])\d{_MORE}{{6,14}}(?!\d|\*\*))"
+    rf"|(?<![A-Za-z0-9_*])\d{_MORE}{{{_FEWEST_DIGITS - 1},14}}(?!\d|\*\*))"
 )
 _IN_FIELD = re.compile(
     rf"(?P<keep>(?:转接?|分机|ext\.?|#) ?\d{{1,6}}(?!\d))|(?P<mobile>{_MOBILE})|\d{_MORE}*"
 )
 _EXTENSION = re.compile(r"(?<=\d{7})-\d{1,3}$")
+_IS_MOBILE = re.compile(_MOBILE).fullmatch
+_MOBILE_IN = re.compile(_MOBILE).search
 
 
 def mask_phone(phone: str) -> str:
@@ -47,6 +76,8 @@ def mask_phone(phone: str) -> str:
     >>> mask_phone("13912345678/0571-87654321-801"), mask_phone("95588")
     ('139****5678/0571-****4321-801', '****8')
     """
+    if len(phone) == 11 and phone.isdecimal():  # most are: the same, twenty times as fast
+        return f"{phone[:3]}****{phone[7:]}"
     return _IN_FIELD.sub(_masked, _mask_addresses(phone))
 
 
@@ -68,7 +99,103 @@ def mask_text(text: str) -> str:
     >>> mask_text("2024-05-10前打电话13912345678或发邮件li@a.cn，预算1200000元")
     '2024-05-10前打电话139****5678或发邮件l***@a.cn，预算1200000元'
     """
+    if text.isalpha() or (len(text) < _FEWEST_DIGITS and "@" not in text and "＠" not in text):
+        return text
     return _IN_TEXT.sub(_masked, _mask_addresses(text))
+
+
+def holds_contact(text: str) -> bool:
+    """Whether a mobile number or an e-mail address is in a text.
+
+    >>> holds_contact("展会 13912345678"), holds_contact("campaign 20240501123456789")
+    (True, False)
+    """
+    return bool(_MOBILE_IN(text) or _EMAIL.search(text))
+
+
+def mask_field(name: str, value: Any) -> Any:
+    """A value of an event, a row or a lead as it may be shown, by the name it stands under.
+
+    >>> mask_field("reason", "call 13912345678"), mask_field("external_id", "13912345678")
+    ('call 139****5678', '13912345678')
+    """
+    if not value or name in CLEAR:
+        return value
+    if isinstance(value, str):
+        return _MASKS.get(name, mask_text)(value)
+    return mask_details(value) if name in _TYPED else _mask_inside(name, value)
+
+
+def mask_details(details: Mapping[str, Any], *, attributes: bool = True) -> dict[str, Any]:
+    """New values of a lead by name; an attribute's name says nothing about what is in it.
+
+    `attributes=False` leaves the attributes as they are.
+
+    >>> mask_details({"owner": "13912345678", "code": "13912345678"})
+    {'owner': '13912345678', 'code': '139****5678'}
+    """
+    shown = {}
+    for name, value in details.items():
+        if name in _PROFILE:
+            shown[name] = mask_field(name, value)
+        elif attributes:
+            shown[mask_text(name)] = mask_attribute(value)
+        else:
+            shown[name] = value
+    return shown
+
+
+def mask_attribute(value: Any) -> Any:
+    """The value of an attribute, of any JSON type.
+
+    >>> mask_attribute(["li@a.cn", 13912345678, 85000])
+    ['l***@a.cn', '139****5678', 85000]
+    """
+    if isinstance(value, str):
+        return mask_text(value)
+    if isinstance(value, Mapping):
+        return {mask_attribute(name): mask_attribute(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [mask_attribute(item) for item in value]
+    return _mask_number(value)
+
+
+def mask_event(event: E, *, attributes: bool = True) -> E:
+    """The event with every text in it masked; the same one when there is nothing to hide.
+
+    `attributes=False` leaves the attributes among its details as they are.
+    """
+    shown = {}
+    for name in _maskable[type(event)]:
+        if value := getattr(event, name):
+            as_shown: Any = (
+                mask_details(value, attributes=attributes)
+                if name == "details"
+                else mask_field(name, value)
+            )
+            if as_shown != value:
+                shown[name] = as_shown
+    return replace(event, **shown) if shown else event
+
+
+def _mask_inside(name: str, value: Any) -> Any:
+    """A value that is no text, with the texts inside it masked."""
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, Mapping):
+        return {inner: mask_field(inner, item) for inner, item in value.items()}
+    if isinstance(value, list | tuple | frozenset):
+        return type(value)(mask_field(name, item) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        own = {f.name: mask_field(f.name, getattr(value, f.name)) for f in fields(value)}
+        return replace(value, **own)
+    return _mask_number(value)
+
+
+def _mask_number(value: Any) -> Any:
+    """A number that is a mobile number becomes a masked text; anything else is as it was."""
+    digits = str(value).removesuffix(".0") if isinstance(value, int | float) else ""
+    return mask_phone(digits) if _IS_MOBILE(digits) else value
 
 
 def _mask_addresses(text: str) -> str:
@@ -93,3 +220,22 @@ def _hide(number: str) -> str:
     end = max(len(places) - _SHOWN, _HIDDEN)
     hidden = set(places[max(end - _HIDDEN, 0) : end])
     return "".join("*" if i in hidden else c for i, c in enumerate(number))
+
+
+_PLAIN = {datetime, date, bool, UUID, Decimal, NoneType}  # no text, and no telephone number
+_PROFILE = frozenset(PROFILE)
+_TYPED = frozenset(("details", "attributes"))  # mappings whose names somebody typed
+_MASKS: Mapping[str, Callable[[str], str]] = {"phone": mask_phone, "email": mask_email}
+
+
+class _Maskable(dict[type[Event], tuple[str, ...]]):
+    """The fields of each type of event that may hold a text to mask."""
+
+    def __missing__(self, cls: type[Event]) -> tuple[str, ...]:
+        types = {n: set(get_args(hint) or [hint]) for n, hint in get_type_hints(cls).items()}
+        own = (f.name for f in fields(cls) if f.name not in CLEAR)
+        self[cls] = names = tuple(name for name in own if not types[name] <= _PLAIN)
+        return names
+
+
+_maskable = _Maskable()

@@ -12,7 +12,6 @@ from adapters.postgres.audit import Step, check_log, replay
 from adapters.postgres.lead_refs import find_lead
 from adapters.postgres.runner import catch_up
 from adapters.postgres.tables import connect
-from aggregates.privacy import mask_email, mask_phone, mask_text
 
 group = typer.Typer(help="The log as an auditor reads it.", no_args_is_help=True)
 app.add_typer(group, name="audit")
@@ -61,7 +60,7 @@ def _as_text(step: Step) -> str:
     when = f"{step.occurred_at:%Y-%m-%d %H:%M:%S}Z" if step.occurred_at else "time unknown"
     lines = [f"{step.version}. {step.topic}  {when}  by {step.meta.actor}  (#{step.position})"]
     for name, (before, after) in step.changes.items():
-        lines.append(f"     {name}: {_masked(name, before)} -> {_masked(name, after)}")
+        lines.append(f"     {name}: {before} -> {after}")
     return "\n".join(lines)
 
 
@@ -75,13 +74,7 @@ def _as_json(step: Step) -> dict[str, Any]:
         "actor": step.meta.actor,
         "command_id": step.meta.command_id,
         "changes": {
-            name: {"before": _masked(name, before), "after": _masked(name, after)}
+            name: {"before": before, "after": after}
             for name, (before, after) in step.changes.items()
         },
     }
-
-
-def _masked(name: str, value: Any) -> Any:
-    """What a reader may see of a value."""
-    masks = {"phone": mask_phone, "email": mask_email, "need": mask_text}
-    return masks[name](value) if name in masks and isinstance(value, str) else value

@@ -10,6 +10,7 @@ from adapters.postgres.codec import EVENT_TYPES, decode
 from adapters.postgres.tables import Connection
 from aggregates.event import Meta
 from aggregates.lead.state import Lead, evolve
+from aggregates.privacy import mask_field, mask_text
 
 # The first position that does not follow the one before it, or was recorded before it.
 BROKEN_ORDER = (
@@ -46,7 +47,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event of a lead: on both time axes, who caused it, and what it changed."""
+    """One event of a lead: on both time axes, who caused it, and what it changed, masked."""
 
     position: int
     version: int
@@ -55,7 +56,6 @@ class Step:
     recorded_at: datetime
     meta: Meta
     changes: dict[str, tuple[Any, Any]]
-    state: Lead
 
 
 def check_log(conn: Connection) -> tuple[int, Fault | None]:
@@ -79,7 +79,7 @@ def check_log(conn: Connection) -> tuple[int, Fault | None]:
 
 
 def replay(conn: Connection, stream: UUID) -> Iterator[Step]:
-    """A lead's life, event by event, with the state after each."""
+    """A lead's life, event by event."""
     lead = Lead(stream)
     cursor = conn.cursor(binary=True)
     for position, version, recorded_at, topic, state in cursor.execute(STREAM, (stream,)):
@@ -93,7 +93,6 @@ def replay(conn: Connection, stream: UUID) -> Iterator[Step]:
             recorded_at,
             meta,
             _changes(before, lead),
-            lead,
         )
 
 
@@ -113,10 +112,18 @@ def _unreadable(topic: str, state: bytes) -> str | None:
 
 
 def _changes(before: Lead, after: Lead) -> dict[str, tuple[Any, Any]]:
-    """Field -> (value before, value after), for the fields that differ."""
-    old, new = asdict(before), asdict(after)
-    for state in (old, new):
-        state.update(state.pop("profile"), **state.pop("attributes"))
-        state.pop("version")
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    return {name: (old.get(name), new.get(name)) for name in names}
+    """Field -> (value before, value after), masked, for the fields that differ."""
+    old, new = _values(before), _values(after)
+    return {
+        mask_text(name): (mask_field(name, old.get(name)), mask_field(name, new.get(name)))
+        for name in {**old, **new}
+        if old.get(name) != new.get(name)
+    }
+
+
+def _values(lead: Lead) -> dict[str, Any]:
+    """Every value of a lead under a name of its own: an attribute may be called like a field."""
+    state = asdict(lead)
+    del state["version"]
+    profile, attributes = state.pop("profile"), state.pop("attributes")
+    return {**state, **profile, **{f"attribute:{name}": v for name, v in attributes.items()}}

@@ -36,7 +36,13 @@ def lead(dsn: str) -> UUID:
         e.LeadCaptured(
             occurred_at=AT,
             code="XLSH20240501001",
-            details={"source": "官网", "phone": PHONE, "email": EMAIL, "need": f"call {PHONE}"},
+            details={
+                "source": "官网",
+                "phone": PHONE,
+                "email": EMAIL,
+                "need": f"call {PHONE}",
+                "stage": PHONE,  # an attribute may be called like a field
+            },
         ),
         e.LeadAssigned(occurred_at=AT, owner="Li"),
         e.StageChanged(occurred_at=AT, stage="已联系"),
@@ -96,7 +102,8 @@ def test_a_replay_tells_what_each_event_changed_and_masks_contact_details(
         assert [step["topic"] for step in steps] == [
             "lead.captured", "lead.assigned", "lead.stage-changed", "lead.converted",
         ]  # fmt: skip
-        assert steps[1]["changes"] == {"owner": {"before": None, "after": "Li"}}
+        assert steps[1]["changes"]["owner"] == {"before": None, "after": "Li"}
+        assert steps[0]["changes"]["attribute:stage"] == {"before": None, "after": "139****5678"}
         assert steps[0]["actor"] == "user:Li"
         assert steps[0]["changes"]["phone"]["after"] == "139****5678"
         assert PHONE not in done.stdout
