@@ -1,63 +1,163 @@
-"""`leadlog users` and `leadlog tokens`: who may call the API."""
+"""`leadlog users`, `teams` and `tokens`: who belongs to the company, who may call the API."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import psycopg
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table as Sheet
 
 from adapters.cli import Failed, app
 from adapters.cli.options import DatabaseOption, opened
-from adapters.people import NewPerson, add, everybody, find
+from adapters.directory import carry_out, register
 from adapters.tokens import issue, issued, revoke
+from aggregates.directory.person import BY_RULE
 from aggregates.directory.register import ROLES
+from commands.company.people import AddPerson, ChangePerson, DeactivatePerson, ReactivatePerson
+from commands.company.teams import AddTeam, SetSupervisor
+from commands.company.wiring import Subject
+from commands.fields import Command
 
 users = typer.Typer(help="People with a role.", no_args_is_help=True)
+teams = typer.Typer(help="Teams and who leads them.", no_args_is_help=True)
 tokens = typer.Typer(help="Secrets that let a person call the API.", no_args_is_help=True)
 app.add_typer(users, name="users")
+app.add_typer(teams, name="teams")
 app.add_typer(tokens, name="tokens")
 
-Name = Annotated[str, typer.Option("--name", help="What the token is for, e.g. laptop.")]
+NewName = Annotated[str, typer.Argument(metavar="NAME", help="Unique in the company.")]
+Known = Annotated[str, typer.Argument(metavar="NAME", help="As `list` shows it.")]
+Role = Annotated[str, typer.Option("--role", help=f"One of: {', '.join(ROLES)}.")]
+Team = Annotated[str | None, typer.Option("--team", help="Their team; it may be a new one.")]
+Email = Annotated[str | None, typer.Option("--email", help="Where messages go.")]
+Why = Annotated[str | None, typer.Option("--reason", help="Kept with the event.")]
+TokenName = Annotated[str, typer.Option("--name", help="What the token is for, e.g. laptop.")]
 User = Annotated[str, typer.Option("--user", help="The person's name.")]
 
 
 @users.command("add")
 def add_user(
-    name: Annotated[str, typer.Argument(help="Unique in the company.")],
+    name: NewName,
     *,
-    role: Annotated[str, typer.Option(help=f"One of: {', '.join(ROLES)}.")],
-    team: Annotated[str | None, typer.Option(help="Their team.")] = None,
-    email: Annotated[str | None, typer.Option(help="Where messages go.")] = None,
+    role: Role,
+    team: Team = None,
+    email: Email = None,
     database: DatabaseOption = None,
 ) -> None:
     """Add a person; the same again changes nothing."""
-    if not name.strip() or len(name) > 100 or "\0" in name:
-        raise typer.BadParameter("a name has 1 to 100 characters")
+    command = _checked(AddPerson, name=name, role=role, team=team, email=email)
     with opened(database) as handle:
-        entry = add(handle.dsn, NewPerson(name, role, team, email))
-    typer.echo(f"{entry.name}: {entry.role}")
+        person = carry_out(handle.dsn, command, Subject(command.name))
+    typer.echo(f"{person.name}: {person.role}")
+
+
+@users.command("change")
+def change_user(
+    name: Known,
+    *,
+    role: Annotated[str | None, typer.Option(help="Another role.")] = None,
+    team: Annotated[str | None, typer.Option(help='Another team; "" = none.')] = None,
+    email: Annotated[str | None, typer.Option(help='Another address; "" = none.')] = None,
+    weight: Annotated[float | None, typer.Option(help="Share of new leads; 1 = normal.")] = None,
+    capacity: Annotated[int | None, typer.Option(help="Most open leads at a time.")] = None,
+    database: DatabaseOption = None,
+) -> None:
+    """Change a person; what is not given stays."""
+    given = {"role": role, "team": team, "email": email, "weight": weight, "capacity": capacity}
+    command = _checked(ChangePerson, **{k: v for k, v in given.items() if v is not None})
+    with opened(database) as handle:
+        person = carry_out(handle.dsn, command, Subject(name))
+    typer.echo(f"{person.name}: {person.role}, team {person.team or '-'}")
 
 
 @users.command("list")
 def list_users(database: DatabaseOption = None) -> None:
     """Show the people with a role, and those whom only imports have named."""
-    sheet = Sheet("name", "role", "team", "e-mail")
-    with opened(database) as handle, psycopg.connect(handle.dsn) as conn:
-        for entry in everybody(conn):
-            sheet.add_row(entry.name, entry.role, entry.team, entry.email)
+    sheet = Sheet("name", "role", "team", "e-mail", "active")
+    with opened(database) as handle:
+        people = register(handle.dsn).people
+    for name, person in sorted(people.items()):
+        active = "yes" if person.active else "no"
+        sheet.add_row(name, person.role, person.team, person.email, active)
+    _print(sheet)
+
+
+@users.command("deactivate")
+def deactivate_user(
+    name: Known,
+    *,
+    hand_over: Annotated[
+        str | None, typer.Option(help=f"Who gets their open leads: a name, or {BY_RULE}.")
+    ] = None,
+    reason: Why = None,
+    database: DatabaseOption = None,
+) -> None:
+    """A person leaves: no login, no new leads; refused while they own open leads."""
+    command = _checked(DeactivatePerson, hand_over=hand_over, reason=reason)
+    with opened(database) as handle:
+        carry_out(handle.dsn, command, Subject(name))
+    typer.echo(f"{name}: inactive, tokens revoked")
+
+
+@users.command("reactivate")
+def reactivate_user(name: Known, *, reason: Why = None, database: DatabaseOption = None) -> None:
+    """A person is back, with the role they had; their tokens are not."""
+    with opened(database) as handle:
+        person = carry_out(handle.dsn, _checked(ReactivatePerson, reason=reason), Subject(name))
+    typer.echo(f"{person.name}: {person.role}")
+
+
+@teams.command("add")
+def add_team(
+    name: NewName,
+    *,
+    supervisor: Annotated[str | None, typer.Option(help="Who leads it.")] = None,
+    database: DatabaseOption = None,
+) -> None:
+    """Add a team; the same again changes nothing."""
+    command = _checked(AddTeam, name=name, supervisor=supervisor)
+    with opened(database) as handle:
+        team = carry_out(handle.dsn, command, Subject(command.name))
+    typer.echo(f"{team.name}: led by {team.supervisor or 'nobody'}")
+
+
+@teams.command("supervise")
+def supervise(
+    name: Known,
+    supervisor: Annotated[str, typer.Argument(help='Somebody with that role; "" = nobody.')],
+    database: DatabaseOption = None,
+) -> None:
+    """Put a supervisor in charge of a team."""
+    with opened(database) as handle:
+        command = _checked(SetSupervisor, supervisor=supervisor)
+        team = carry_out(handle.dsn, command, Subject(name))
+    typer.echo(f"{team.name}: led by {team.supervisor or 'nobody'}")
+
+
+@teams.command("list")
+def list_teams(database: DatabaseOption = None) -> None:
+    """Show the teams, who leads them and how many active people they have."""
+    sheet = Sheet("name", "supervisor", "people")
+    with opened(database) as handle:
+        known = register(handle.dsn)
+    for name, team in sorted(known.teams.items()):
+        members = sum(p.team == name and p.active for p in known.people.values())
+        sheet.add_row(name, team.supervisor, str(members))
     _print(sheet)
 
 
 @tokens.command("create")
-def create(user: User, name: Name, database: DatabaseOption = None) -> None:
+def create(user: User, name: TokenName, database: DatabaseOption = None) -> None:
     """Make a token and print it: it is shown this once."""
     with opened(database) as handle, psycopg.connect(handle.dsn, autocommit=True) as conn:
-        role = find(handle.dsn, user).role
-        if role is None:
+        person = register(handle.dsn).people.get(user)
+        if person is None or person.role is None:
             raise Failed(f"{user} has no role: run `leadlog users add {user} --role ...` first")
-        token = issue(conn, user, role, name)
+        if not person.active:
+            raise Failed(f"{user} is inactive: run `leadlog users reactivate {user}` first")
+        token = issue(conn, user, person.role, name)
     if token is None:
         raise Failed(f"{user} has a token named {name}: revoke it or choose another name")
     typer.echo(token)
@@ -83,11 +183,26 @@ def list_(database: DatabaseOption = None) -> None:
     """Show whose tokens there are, never the tokens."""
     sheet = Sheet("person", "role", "name", "created", "revoked")
     with opened(database) as handle, psycopg.connect(handle.dsn, autocommit=True) as conn:
+        people = register(handle.dsn).people
         for token in issued(conn):
+            person = people.get(token.person)
+            role = person.role if person else token.role
             revoked = f"{token.revoked_at:%Y-%m-%d %H:%M}" if token.revoked_at else ""
             created = f"{token.created_at:%Y-%m-%d %H:%M}"
-            sheet.add_row(token.person, token.role, token.name, created, revoked)
+            sheet.add_row(token.person, role, token.name, created, revoked)
     _print(sheet)
+
+
+C = TypeVar("C", bound=Command)
+
+
+def _checked(model: type[C], **given: Any) -> C:
+    """The command with what was given, or the one line that says what is wrong with it."""
+    try:
+        return model(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Failed(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
 def _print(sheet: Sheet) -> None:

@@ -1,8 +1,5 @@
 """`leadlog users` and `leadlog tokens`: who may call the API."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import psycopg
@@ -12,31 +9,10 @@ from adapters.people import first_administrator
 from adapters.tokens import TokenStore
 from aggregates.directory.events import PersonAdded
 from commands.caller import Principal
+from tests.integration.program import Program
 from tests.integration.report_log import Log, assigned
 
 pytestmark = pytest.mark.anyio
-
-
-class Program:
-    """The command line on one database."""
-
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-
-    def __call__(self, *arguments: str, refused: str | None = None) -> str:
-        """What it prints; with `refused`, the one line in which it ends."""
-        ended = subprocess.run(
-            [sys.executable, "-m", "adapters.cli", *arguments, "--database", self._dsn],
-            env=os.environ | {"LEADLOG_ALLOW_UNSAFE_POSTGRES": "true"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ended.returncode == (1 if refused else 0), ended.stderr
-        if refused:
-            assert refused in ended.stderr
-            assert len(ended.stderr.splitlines()) == 1
-        return ended.stdout
 
 
 @pytest.fixture

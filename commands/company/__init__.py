@@ -1,0 +1,1 @@
+"""Commands on the company itself, one file per concept: people, teams, lists, policies."""
