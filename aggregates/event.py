@@ -29,6 +29,15 @@ class Event(Stored):
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyRef:
+    """Which rules an automatic decision followed: kind, version, SHA-256 of their text in hex."""
+
+    kind: str
+    version: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Meta:
     """Who caused an event and by which command.
 

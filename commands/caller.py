@@ -34,3 +34,17 @@ class Principal:
     def caller(self) -> Caller:
         """The person as the caller of a command."""
         return Caller(f"user:{self.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A form or webhook outside the company whose leads are of one source."""
+
+    name: str
+    source: str
+    per_minute: int
+
+    @property
+    def caller(self) -> Caller:
+        """The channel as the caller of a command."""
+        return Caller(f"process:intake/{self.name}")

@@ -4,9 +4,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from aggregates.event import Event
-from aggregates.lead.events import ConversionReversed, LeadConverted, StageChanged
+from aggregates.lead.events import ConversionReversed, LeadConverted
 from aggregates.lead.guards import not_in_the_future, require_captured, require_workable
+from aggregates.lead.pause import end_of_pause
+from aggregates.lead.stage import enter
 from aggregates.lead.state import WON, Conversion, Lead
+from aggregates.policy.work import ConversionRules
 from aggregates.refusal import Refusal
 
 
@@ -17,14 +20,17 @@ def convert(
     converted_at: datetime | None,
     amount: Decimal | None,
     basis: str,
-    accepted_bases: frozenset[str],
+    rules: ConversionRules,
 ) -> list[Event]:
-    """Mark the lead 已转化 and enter 成交 in the same commit; once more changes nothing."""
+    """Mark the lead 已转化, enter 成交 and end a pause in the same commit.
+
+    Once more, in fewer words or the same, it changes nothing.
+    """
     require_workable(lead)
     at = converted_at or now
     not_in_the_future(at, now, "converted_at")
-    if basis not in accepted_bases:
-        accepted = ", ".join(sorted(accepted_bases))
+    if basis not in rules.bases:
+        accepted = ", ".join(rules.bases)
         raise Refusal(
             "basis-not-accepted", f"the company counts conversions by: {accepted}", "basis"
         )
@@ -33,18 +39,37 @@ def convert(
         if same:
             return []
         raise Refusal("already-converted", "this lead is converted: reverse the conversion first")
+    _require_after_capture(lead, converted_at)
+    if rules.amount_required and amount is None:
+        raise Refusal("amount-required", "say for how much the contract was signed", "amount")
     events: list[Event] = [LeadConverted(occurred_at=at, amount=amount, basis=basis)]
     if lead.stage != WON:
-        events.append(StageChanged(occurred_at=at, stage=WON, previous=lead.stage))
-    return events
+        events.append(enter(lead, WON, at))
+    return [*end_of_pause(lead, now), *events]
 
 
 def reverse_conversion(lead: Lead, *, now: datetime, reason: str) -> list[Event]:
-    """Take a conversion back; the figures of then stay reproducible. Unconverted: nothing to do."""
+    """Take a conversion back, and the lead to the stage before 成交, where that is known.
+
+    The figures of then stay reproducible. An unconverted lead stays as it is.
+    """
     require_captured(lead)
     if not lead.conversion:
         return []
-    return [ConversionReversed(occurred_at=now, reason=reason)]
+    events: list[Event] = [ConversionReversed(occurred_at=now, reason=reason)]
+    if lead.stage == WON and lead.won_from:
+        events.append(enter(lead, lead.won_from, now))
+    return events
+
+
+def _require_after_capture(lead: Lead, converted_at: datetime | None) -> None:
+    """A file may say otherwise, and is counted so; whoever enters it by hand has mistyped it."""
+    if converted_at and lead.captured_at and converted_at < lead.captured_at:
+        raise Refusal(
+            "before-capture",
+            f"no contract is signed before the lead is captured ({lead.captured_at.isoformat()})",
+            "converted_at",
+        )
 
 
 def _same(standing: Conversion, converted_at: datetime | None, basis: str) -> bool:

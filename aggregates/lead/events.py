@@ -6,11 +6,12 @@ Money is a Decimal in the company currency. `details` holds changed values by na
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
+from uuid import UUID
 
-from aggregates.event import Event
+from aggregates.event import Event, PolicyRef
 
 PROFILE = (
     "source", "industry", "region", "customer_type", "campaign", "customer", "contact",
@@ -23,7 +24,10 @@ Details = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class LeadCaptured(Event):
-    """A lead entered the company (R1, R15; table 1). `occurred_at` is its capture time."""
+    """A lead entered the company (R1, R15; table 1). `occurred_at` is its capture time.
+
+    `entered_by` is the person who entered it, if one did (A8).
+    """
 
     topic: ClassVar[str] = "lead.captured"
 
@@ -31,17 +35,33 @@ class LeadCaptured(Event):
     details: Details = field(default_factory=dict)
     external_id: str | None = None
     source_system: str | None = None
+    entered_by: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeadAssigned(Event):
-    """The lead got its first owner, or an imported fact named one (R7, R31)."""
+    """The lead got its first owner, or an imported fact named one (R7, R31).
+
+    `explanation` is why a rule chose them: aggregates/lead/choice.py says what stands in it.
+    """
 
     topic: ClassVar[str] = "lead.assigned"
 
     owner: str | None = None
     team: str | None = None
+    reason: str | None = None
+    explanation: Details = field(default_factory=dict)
     details: Details = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssignmentFailed(Event):
+    """No rule and no default found anybody: a person has to decide (R8)."""
+
+    topic: ClassVar[str] = "lead.assignment-failed"
+
+    reason: str
+    explanation: Details = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +73,220 @@ class LeadReassigned(Event):
     owner: str
     team: str | None = None
     previous_owner: str
+    reason: str | None = None
+    explanation: Details = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadHandedOver(Event):
+    """The owner passed the lead on, or left and it was passed on for them (R102)."""
+
+    topic: ClassVar[str] = "lead.handed-over"
+
+    owner: str
+    team: str | None = None
+    previous_owner: str
+    reason: str | None = None
+    explanation: Details = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadTeamChanged(Event):
+    """The owner stays, the team that the lead belongs to is another one."""
+
+    topic: ClassVar[str] = "lead.team-changed"
+
+    team: str | None = None
+    previous_team: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadReleasedToPool(Event):
+    """The lead has no owner until somebody whom the pool is open to claims it (A32)."""
+
+    topic: ClassVar[str] = "lead.released-to-pool"
+
+    pool: str
+    previous_owner: str | None = None
+    reason: str | None = None
+    explanation: Details = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadClaimed(Event):
+    """Somebody took the lead out of its pool and owns it now."""
+
+    topic: ClassVar[str] = "lead.claimed"
+
+    owner: str
+    team: str | None = None
+    pool: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadLabelled(Event):
+    """A rule gave the first label: level and segment (R23, R24, A5). `rule` None = none matched."""
+
+    topic: ClassVar[str] = "lead.labelled"
+
+    level: str
+    segment: str | None = None
+    rule: str | None = None
+    policy: PolicyRef | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelOverridden(Event):
+    """A person set the label; rules leave it alone until it is cleared (R25, A6)."""
+
+    topic: ClassVar[str] = "lead.label-overridden"
+
+    level: str
+    segment: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelCleared(Event):
+    """The label set by hand no longer stands; the rules' label follows in the same commit (A6)."""
+
+    topic: ClassVar[str] = "lead.label-cleared"
+
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfoChanged(Event):
+    """Values were added or corrected; None in `details` takes one away (R30)."""
+
+    topic: ClassVar[str] = "lead.info-changed"
+
+    details: Details = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfoMarkedIncomplete(Event):
+    """The lead is 待补充: `missing` names the fields (R26, R27, A7)."""
+
+    topic: ClassVar[str] = "lead.info-marked-incomplete"
+
+    missing: tuple[str, ...]
+    policy: PolicyRef | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfoCompleted(Event):
+    """Nothing is missing any more (R28)."""
+
+    topic: ClassVar[str] = "lead.info-completed"
+
+    policy: PolicyRef | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicateSuspected(Event):
+    """Another lead has the same phone or e-mail (certain) or company name (possible) (R2, A1).
+
+    `by` names what is equal: phone, email, customer.
+    """
+
+    topic: ClassVar[str] = "lead.duplicate-suspected"
+
+    other: UUID
+    certain: bool
+    by: tuple[str, ...]
+    policy: PolicyRef | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicateDismissed(Event):
+    """A person decided that the other lead is another one (A1)."""
+
+    topic: ClassVar[str] = "lead.duplicate-dismissed"
+
+    other: UUID
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadsMerged(Event):
+    """This lead is a duplicate of `into`, where its figures count from now on (A1).
+
+    `into_code` is that lead's code.
+    """
+
+    topic: ClassVar[str] = "lead.merged"
+
+    into: UUID
+    reason: str | None = None
+    into_code: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeUndone(Event):
+    """The merge was a mistake: everything is as if it had not been."""
+
+    topic: ClassVar[str] = "lead.merge-undone"
+
+    into: UUID
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadScreened(Event):
+    """Marketing accepted the lead for sales, or rejected it (R118, A28)."""
+
+    topic: ClassVar[str] = "lead.screened"
+
+    accepted: bool
+    reason: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadPaused(Event):
+    """暂缓: no clock runs until the lead is resumed (R107, R108, A26)."""
+
+    topic: ClassVar[str] = "lead.paused"
+
+    reason: str
+    resume_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadResumed(Event):
+    """The clocks run again, with what was left of them (A26)."""
+
+    topic: ClassVar[str] = "lead.resumed"
+
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachmentAdded(Event):
+    """A file belongs to the lead, or to one of its follow-ups (R54, R55).
+
+    `size` in bytes, `sha256` of the content in hex, `follow_up` a follow-up code.
+    """
+
+    topic: ClassVar[str] = "lead.attachment-added"
+
+    attachment: UUID
+    name: str
+    content_type: str
+    size: int
+    sha256: str
+    follow_up: str | None = None
+    warning: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadShared(Event):
+    """A person may see the lead though it is not in their scope (R56, A17)."""
+
+    topic: ClassVar[str] = "lead.shared"
+
+    person: str
     reason: str | None = None
 
 
@@ -73,7 +307,7 @@ class FollowUpRecorded(Event):
 
     `occurred_at` is the time of the contact, not of recording (R84). Only a `connected` one is
     a response to the customer (A12). `next_step_due` is a local date, due at its end (A14).
-    `stage` is the status that the record set (R90).
+    `stage` is the status that the record set (R90). `quality` is what the policy found (A18).
     """
 
     topic: ClassVar[str] = "lead.follow-up-recorded"
@@ -88,6 +322,7 @@ class FollowUpRecorded(Event):
     next_step: str | None = None
     next_step_due: date | None = None
     stage: str | None = None
+    quality: Details = field(default_factory=dict)
     details: Details = field(default_factory=dict)
 
 
@@ -131,6 +366,11 @@ class ConversionReversed(Event):
 
 
 EVENTS: tuple[type[Event], ...] = (
-    LeadCaptured, LeadAssigned, LeadReassigned, StageChanged, FollowUpRecorded,
+    LeadCaptured, InfoChanged, InfoMarkedIncomplete, InfoCompleted,
+    LeadLabelled, LabelOverridden, LabelCleared,
+    DuplicateSuspected, DuplicateDismissed, LeadsMerged, MergeUndone,
+    LeadScreened, LeadAssigned, AssignmentFailed, LeadReassigned, LeadHandedOver,
+    LeadTeamChanged, LeadReleasedToPool, LeadClaimed,
+    StageChanged, FollowUpRecorded, AttachmentAdded, LeadShared, LeadPaused, LeadResumed,
     LeadInvalidated, LeadReopened, LeadConverted, ConversionReversed,
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Conditions that several decisions share."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from aggregates.lead.state import Lead
@@ -9,9 +10,13 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 
 def require_captured(lead: Lead) -> None:
-    """A lead that only imports have mentioned cannot be worked on by command."""
+    """A lead that only imports have mentioned cannot be worked on by command, nor a merged one."""
     if not lead.captured:
         raise Refusal("not-captured", "this lead has not been captured yet: capture it first")
+    if lead.merged_into:
+        raise Refusal(
+            "lead-merged", f"this lead is merged into {lead.merged_code}: work on that one"
+        )
 
 
 def require_workable(lead: Lead) -> None:
@@ -33,3 +38,9 @@ def not_in_the_future(occurred_at: datetime, now: datetime, field: str) -> None:
         raise Refusal(
             "in-the-future", f"{field} lies in the future: record it when it is done", field
         )
+
+
+def require_known(person: str | None, people: Collection[str], field: str) -> None:
+    """The person is in the directory; while that is empty (no `people`), any name will do."""
+    if person and people and person not in people:
+        raise Refusal("unknown-person", f"{person} is not in the directory", field)
