@@ -21,6 +21,7 @@ _SQL_TYPES = {
     UUID: "uuid",
     str: "text",
     int: "bigint",
+    float: "float8",
     bool: "boolean",
     Decimal: "numeric",
     datetime: "timestamptz",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from projections import conversions, follow_ups, leads, stages
+from projections import attachments, conversions, duplicates, follow_ups, leads, stages, workload
 from projections.base import Projection
 
 PROJECTIONS: Mapping[str, Projection] = {
@@ -12,5 +12,8 @@ PROJECTIONS: Mapping[str, Projection] = {
         follow_ups.PROJECTION,
         stages.PROJECTION,
         conversions.PROJECTION,
+        attachments.PROJECTION,
+        duplicates.PROJECTION,
+        workload.PROJECTION,
     )
 }

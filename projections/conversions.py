@@ -13,6 +13,7 @@ from uuid import UUID
 
 from aggregates.event import Event, Recorded
 from aggregates.lead import events as e
+from aggregates.privacy import mask_field
 from projections.base import Projection, Table, View, WorkingSet
 
 NO_CHANNEL = "(missing)"
@@ -28,6 +29,7 @@ class ConversionRow:
 
     lead: UUID
     captured: bool = False
+    merged: bool = False
     source: str | None = None
     owner: str | None = None
     converted: bool = False
@@ -53,7 +55,8 @@ CONVERSIONS = Table("conversions", ConversionRow, key=("lead",))
 CHANNELS = Table("channels", ChannelRow, key=("source",), whole=True)
 
 EVENTS: tuple[type[Event], ...] = (
-    e.LeadCaptured, e.LeadAssigned, e.LeadReassigned,
+    e.LeadCaptured, e.InfoChanged, e.LeadsMerged, e.MergeUndone,
+    e.LeadAssigned, e.LeadReassigned, e.LeadHandedOver, e.LeadReleasedToPool, e.LeadClaimed,
     e.LeadConverted, e.ConversionReversed,
 )  # fmt: skip
 
@@ -67,13 +70,17 @@ def fold(working: WorkingSet, batch: Sequence[Recorded]) -> None:
         _count(channels, row, -1)
         _change(row, recorded)
         _count(channels, row, +1)
-        if isinstance(recorded.event, e.LeadConverted) and row.captured:
+        if isinstance(recorded.event, e.LeadConverted) and _counts(row):
             channel = channels[row.source or NO_CHANNEL]
             row.channel_leads, row.channel_converted = channel.leads, channel.converted
 
 
+def _counts(row: ConversionRow) -> bool:
+    return row.captured and not row.merged
+
+
 def _count(channels: dict[str, ChannelRow], row: ConversionRow, by: int) -> None:
-    if row.captured:
+    if _counts(row):
         name = row.source or NO_CHANNEL
         channel = channels.get(name) or ChannelRow(name)
         channels[name] = channel
@@ -89,13 +96,24 @@ def _change(row: ConversionRow, recorded: Recorded) -> None:
         case e.LeadAssigned(owner=owner, details=details):
             _take_over(row, details)
             row.owner = owner or row.owner
-        case e.LeadReassigned(owner=owner):
+        case e.InfoChanged(details=details):
+            _take_over(row, details)
+        case e.LeadsMerged():
+            row.merged = True
+        case e.MergeUndone():
+            row.merged = False
+        case e.LeadReassigned(owner=owner) | e.LeadHandedOver(owner=owner):
             row.owner = owner
+        case e.LeadClaimed(owner=owner):
+            row.owner = owner
+        case e.LeadReleasedToPool():
+            row.owner = None
         case e.LeadConverted() as event:
             _take_over(row, event.details)
             row.converted, row.converted_at = True, event.occurred_at
             row.converted_position = recorded.position
-            row.owner_at_conversion, row.basis = row.owner, event.basis
+            row.owner_at_conversion = row.owner
+            row.basis = mask_field("basis", event.basis)
             row.amount = row.amount if event.amount is None else event.amount
         case e.ConversionReversed():
             row.converted, row.converted_at, row.converted_position = False, None, None
@@ -122,7 +140,7 @@ VIEW = View(
         " c.converted_position AS position"
         " FROM {schema}.conversions c"
         f" JOIN {{schema}}.channels t ON t.source = coalesce(nullif(c.source, ''), '{NO_CHANNEL}')"
-        " WHERE c.converted AND c.captured"
+        " WHERE c.converted AND c.captured AND NOT c.merged"
     ),
     columns={
         "lead": "Stream id of the lead.",
@@ -137,4 +155,4 @@ VIEW = View(
     },
 )
 
-PROJECTION = Projection("conversions", 1, EVENTS, (CONVERSIONS, CHANNELS), fold, (VIEW,))
+PROJECTION = Projection("conversions", 2, EVENTS, (CONVERSIONS, CHANNELS), fold, (VIEW,))

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from aggregates.event import Recorded
 from aggregates.lead.events import FollowUpRecorded
-from aggregates.privacy import mask_text
 from projections.base import Projection, Table, View, WorkingSet
+from projections.masking import masked
 
 
 @dataclass(slots=True)
@@ -29,6 +29,8 @@ class FollowUpRow:
     stage: str | None
     outcome: str | None
     connected: bool
+    late: bool
+    vague: bool
 
 
 FOLLOW_UPS = Table(
@@ -40,7 +42,6 @@ def fold(working: WorkingSet, batch: Sequence[Recorded]) -> None:
     """Every follow-up is a row of its own."""
     for position, stream, _, recorded_at, event in batch:
         assert isinstance(event, FollowUpRecorded)
-        content, feedback, step = map(_masked, (event.content, event.feedback, event.next_step))
         row = FollowUpRow(
             lead=stream,
             position=position,
@@ -49,19 +50,17 @@ def fold(working: WorkingSet, batch: Sequence[Recorded]) -> None:
             recorded_at=recorded_at,
             by=event.by,
             method=event.method,
-            content=content,
-            feedback=feedback,
-            next_step=step,
+            content=event.content,
+            feedback=event.feedback,
+            next_step=event.next_step,
             next_step_due=event.next_step_due,
             stage=event.stage,
             outcome=event.outcome,
             connected=event.connected,
+            late=event.quality.get("late", False),
+            vague=event.quality.get("verdict") == "vague",
         )
         working.append(FOLLOW_UPS, row)
-
-
-def _masked(text: str | None) -> str | None:
-    return mask_text(text) if text else text
 
 
 VIEW = View(
@@ -69,7 +68,7 @@ VIEW = View(
     comment="Follow-ups (table 2), one row each, without their free text.",
     query=(
         "SELECT lead, code, at, recorded_at, by, method, next_step_due, stage, outcome, connected,"
-        " position FROM {schema}.follow_ups"
+        " late, vague, position FROM {schema}.follow_ups"
     ),
     columns={
         "lead": "Stream id of the lead.",
@@ -79,8 +78,10 @@ VIEW = View(
         "by": "Who did it; may differ from the owner.",
         "stage": "The stage that the record set, if any.",
         "connected": "Whether the customer was reached.",
+        "late": "Recorded longer after the contact than the follow-up rules of then allow.",
+        "vague": "Not concrete by the follow-up rules of then (which only warned).",
         "position": "Log position of the event.",
     },
 )
 
-PROJECTION = Projection("follow_ups", 1, (FollowUpRecorded,), (FOLLOW_UPS,), fold, (VIEW,))
+PROJECTION = Projection("follow_ups", 2, (FollowUpRecorded,), (FOLLOW_UPS,), masked(fold), (VIEW,))

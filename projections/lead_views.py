@@ -39,11 +39,17 @@ LEADS = View(
     comment="Leads (table 1), one row each: masked, without contact names and free text.",
     query=(
         "SELECT lead, code, source_system, external_id, customer, phone, email, source, industry,"
-        " region, customer_type, campaign, level, segment, owner, team, first_owner, stage,"
-        " CASE WHEN converted THEN 'converted' WHEN invalidated THEN 'invalid' ELSE 'open' END"
+        " region, customer_type, campaign, level, segment, label_overridden, owner, team,"
+        " first_owner, pool, unassignable, screened, stage,"
+        " CASE WHEN cardinality(missing) = 0 THEN 'complete' ELSE 'incomplete' END AS completeness,"
+        " missing,"
+        " CASE WHEN paused THEN 'paused' ELSE 'active' END AS activity, paused_since,"
+        " resume_at, paused_seconds,"
+        " CASE WHEN merged THEN 'merged' WHEN converted THEN 'converted'"
+        " WHEN invalidated THEN 'invalid' ELSE 'open' END"
         " AS disposition, captured_at, first_assigned_at, first_attempt_at, first_response_at,"
         " follow_ups, converted_at, owner_at_conversion, basis, amount, invalidated_at,"
-        " invalid_reason, attributes, version, position"
+        " invalid_reason, attributes || masked_attributes AS attributes, version, position"
         " FROM {schema}.leads WHERE captured"
     ),
     columns={
@@ -54,6 +60,16 @@ LEADS = View(
         "email": "Masked: first character and domain.",
         "owner": "The person responsible now.",
         "first_owner": "The first person responsible.",
+        "label_overridden": "Whether a person set level and segment.",
+        "pool": "The pool that the lead waits in for somebody to claim it.",
+        "unassignable": "Whether the rules found nobody, and nobody has it since.",
+        "screened": "Whether marketing accepted or rejected it; null = it has not judged.",
+        "completeness": "complete, or incomplete: 待补充.",
+        "missing": "What makes it incomplete.",
+        "activity": "active, or paused: 暂缓.",
+        "paused_since": "When the pause that lasts began.",
+        "resume_at": "When it is to end.",
+        "paused_seconds": "How long the pauses that are over lasted together.",
         "owner_at_conversion": "The person responsible when the lead was converted.",
         "captured_at": "When the lead entered; null = unknown.",
         "first_response_at": "First connected follow-up.",

@@ -1,7 +1,10 @@
 """Leads: table 1 of the brief, one row per lead, and what every report by lead needs (R72-R81).
 
-Contact details are masked on the way in. Figures that must survive a hand-over are kept where
-they happened: `first_owner`, `owners` (every one, in order) and `owner_at_conversion` (A22).
+Contact details are masked on the way in, but for attributes of imported leads: those are dimensions
+and keep their values, and what is shown of them lies beside them (`masked_attributes`).
+
+Figures that must survive a hand-over are kept where they happened: `first_owner`, `owners` (every
+one, in order) and `owner_at_conversion` (A22).
 """
 
 from collections.abc import Callable, Mapping
@@ -14,9 +17,10 @@ from uuid import UUID
 from aggregates.event import Event, Recorded
 from aggregates.lead import events as e
 from aggregates.lead.state import earliest
-from aggregates.privacy import mask_email, mask_phone, mask_text
+from aggregates.privacy import mask_attribute, mask_text
 from projections import lead_views
 from projections.base import Projection, Table, dispatch
+from projections.masking import masked
 
 
 @dataclass(slots=True)
@@ -28,6 +32,7 @@ class LeadRow:
     external_id: str | None = None
     source_system: str | None = None
     captured: bool = False
+    entered_by: str | None = None
     captured_at: datetime | None = None
     captured_position: int | None = None
     customer: str | None = None
@@ -62,7 +67,23 @@ class LeadRow:
     invalidated_at: datetime | None = None
     invalid_reason: str | None = None
     merged: bool = False
+    merged_into: UUID | None = None
+    missing: list[str] = field(default_factory=list)
+    label_overridden: bool = False
+    suspects: list[str] = field(default_factory=list)
+    screened: bool | None = None
+    pool: str | None = None
+    assigned_at: datetime | None = None
+    unassignable: bool = False
+    paused: bool = False
+    paused_since: datetime | None = None
+    pause_reason: str | None = None
+    resume_at: datetime | None = None
+    paused_seconds: float = 0.0
+    attachments: int = 0
+    shared_with: list[str] = field(default_factory=list)
     attributes: dict[str, Any] = field(default_factory=dict)
+    masked_attributes: dict[str, Any] = field(default_factory=dict)
     version: int = 0
     position: int = 0
     recorded_at: datetime | None = None
@@ -72,14 +93,20 @@ LEADS = Table(
     "leads",
     LeadRow,
     key=("lead",),
-    indexes=("(code)", "(source_system, external_id)", "(captured_at)"),
+    indexes=(
+        "(code)",
+        "(source_system, external_id)",
+        "(captured_at)",
+        "(merged_into) WHERE merged",
+        "(pool, captured_at, lead) WHERE pool IS NOT NULL",
+        "(captured_at, lead) WHERE paused",
+        "(owner, captured_at, lead)",
+        "(team, captured_at, lead) WHERE owner IS NOT NULL",
+        "USING gin (shared_with) WHERE cardinality(shared_with) > 0",
+        "(captured_at, lead) WHERE owner IS NULL AND pool IS NULL",
+        "(entered_by, captured_at, lead) WHERE owner IS NULL AND pool IS NULL",
+    ),
 )
-
-_MASKS: Mapping[str, Callable[[str], str]] = {
-    "phone": mask_phone,
-    "email": mask_email,
-    "need": mask_text,
-}
 
 
 def _apply(row: LeadRow, details: Mapping[str, Any]) -> None:
@@ -88,10 +115,21 @@ def _apply(row: LeadRow, details: Mapping[str, Any]) -> None:
         if name == "owner":
             _own(row, value)
         elif name in e.PROFILE:
-            mask = _MASKS.get(name)
-            setattr(row, name, mask(value) if mask and value else value)
+            setattr(row, name, value)
         else:
-            row.attributes[name] = value
+            _describe(row, name, value)
+
+
+def _describe(row: LeadRow, name: str, value: Any) -> None:
+    """An attribute. Only an import says anything before the capture or names a source system."""
+    shown = mask_attribute(value)
+    row.masked_attributes.pop(name, None)
+    if row.captured and row.source_system is None:
+        row.attributes[mask_text(name)] = shown
+        return
+    row.attributes[name] = value
+    if shown != value:
+        row.masked_attributes[name] = shown
 
 
 def _own(row: LeadRow, owner: str | None) -> None:
@@ -109,21 +147,100 @@ def _captured(row: LeadRow, recorded: Recorded, event: e.LeadCaptured) -> None:
         row.captured_position = recorded.position
         row.code = event.code
         row.external_id = event.external_id
+        row.entered_by = event.entered_by
         row.source_system = event.source_system
     _apply(row, event.details)
 
 
+def _info_changed(row: LeadRow, _: Recorded, event: e.InfoChanged) -> None:
+    _apply(row, event.details)
+
+
+def _incomplete(row: LeadRow, _: Recorded, event: e.InfoMarkedIncomplete) -> None:
+    row.missing = list(event.missing)
+
+
+def _completed(row: LeadRow, _: Recorded, __: e.InfoCompleted) -> None:
+    row.missing = []
+
+
+def _labelled(row: LeadRow, _: Recorded, event: e.LeadLabelled | e.LabelOverridden) -> None:
+    row.level, row.segment = event.level, event.segment
+    row.label_overridden = isinstance(event, e.LabelOverridden)
+
+
+def _suspected(row: LeadRow, _: Recorded, event: e.DuplicateSuspected) -> None:
+    if (other := str(event.other)) not in row.suspects:
+        row.suspects.append(other)
+
+
+def _dismissed(row: LeadRow, _: Recorded, event: e.DuplicateDismissed) -> None:
+    row.suspects = [other for other in row.suspects if other != str(event.other)]
+
+
+def _merged(row: LeadRow, _: Recorded, event: e.LeadsMerged) -> None:
+    row.merged, row.merged_into = True, event.into
+
+
+def _merge_undone(row: LeadRow, _: Recorded, __: e.MergeUndone) -> None:
+    row.merged, row.merged_into = False, None
+
+
+def _screened(row: LeadRow, _: Recorded, event: e.LeadScreened) -> None:
+    row.screened = event.accepted
+
+
 def _assigned(row: LeadRow, _: Recorded, event: e.LeadAssigned) -> None:
     _apply(row, event.details)
-    if event.owner:
-        _own(row, event.owner)
     row.team = event.team or row.team
+    if event.owner:
+        _owned(row, event.owner, event.occurred_at)
     row.first_assigned_at = earliest(row.first_assigned_at, event.occurred_at)
 
 
-def _reassigned(row: LeadRow, _: Recorded, event: e.LeadReassigned) -> None:
-    _own(row, event.owner)
+def _unassignable(row: LeadRow, _: Recorded, __: e.AssignmentFailed) -> None:
+    row.unassignable = True
+
+
+def _reassigned(row: LeadRow, _: Recorded, event: e.LeadReassigned | e.LeadHandedOver) -> None:
     row.team = event.team
+    _owned(row, event.owner, event.occurred_at)
+
+
+def _claimed(row: LeadRow, _: Recorded, event: e.LeadClaimed) -> None:
+    row.team = event.team
+    _owned(row, event.owner, event.occurred_at)
+    row.first_assigned_at = earliest(row.first_assigned_at, event.occurred_at)
+
+
+def _team_changed(row: LeadRow, _: Recorded, event: e.LeadTeamChanged) -> None:
+    row.team = event.team
+
+
+def _released(row: LeadRow, _: Recorded, event: e.LeadReleasedToPool) -> None:
+    row.owner = row.team = row.assigned_at = None
+    row.pool, row.unassignable = event.pool, False
+
+
+def _owned(row: LeadRow, owner: str, at: datetime | None) -> None:
+    _own(row, owner)
+    row.pool, row.unassignable, row.assigned_at = None, False, at
+
+
+def _attached(row: LeadRow, _: Recorded, __: e.AttachmentAdded) -> None:
+    row.attachments += 1
+
+
+def _paused(row: LeadRow, _: Recorded, event: e.LeadPaused) -> None:
+    if not row.paused:
+        row.paused, row.paused_since = True, event.occurred_at
+    row.pause_reason, row.resume_at = event.reason, event.resume_at
+
+
+def _resumed(row: LeadRow, _: Recorded, event: e.LeadResumed) -> None:
+    if row.paused_since and event.occurred_at:
+        row.paused_seconds += (event.occurred_at - row.paused_since).total_seconds()
+    row.paused, row.paused_since, row.pause_reason, row.resume_at = False, None, None, None
 
 
 def _stage_changed(row: LeadRow, _: Recorded, event: e.StageChanged) -> None:
@@ -164,6 +281,15 @@ def _reversed(row: LeadRow, _: Recorded, __: e.ConversionReversed) -> None:
     row.owner_at_conversion = row.basis = row.amount = None
 
 
+def _cleared(row: LeadRow, _: Recorded, __: e.LabelCleared) -> None:
+    row.label_overridden = False
+
+
+def _shared(row: LeadRow, _: Recorded, event: e.LeadShared) -> None:
+    if event.person not in row.shared_with:
+        row.shared_with.append(event.person)
+
+
 def _seen(row: LeadRow, recorded: Recorded) -> None:
     row.version = recorded.version
     row.position = recorded.position
@@ -172,10 +298,30 @@ def _seen(row: LeadRow, recorded: Recorded) -> None:
 
 HANDLERS: Mapping[type[Event], Callable[[LeadRow, Recorded, Any], None]] = {
     e.LeadCaptured: _captured,
+    e.InfoChanged: _info_changed,
+    e.InfoMarkedIncomplete: _incomplete,
+    e.InfoCompleted: _completed,
+    e.LeadLabelled: _labelled,
+    e.LabelOverridden: _labelled,
+    e.LabelCleared: _cleared,
+    e.DuplicateSuspected: _suspected,
+    e.DuplicateDismissed: _dismissed,
+    e.LeadsMerged: _merged,
+    e.MergeUndone: _merge_undone,
+    e.LeadScreened: _screened,
     e.LeadAssigned: _assigned,
+    e.AssignmentFailed: _unassignable,
     e.LeadReassigned: _reassigned,
+    e.LeadHandedOver: _reassigned,
+    e.LeadTeamChanged: _team_changed,
+    e.LeadReleasedToPool: _released,
+    e.LeadClaimed: _claimed,
     e.StageChanged: _stage_changed,
     e.FollowUpRecorded: _follow_up,
+    e.AttachmentAdded: _attached,
+    e.LeadShared: _shared,
+    e.LeadPaused: _paused,
+    e.LeadResumed: _resumed,
     e.LeadInvalidated: _invalidated,
     e.LeadReopened: _reopened,
     e.LeadConverted: _converted,
@@ -184,9 +330,13 @@ HANDLERS: Mapping[type[Event], Callable[[LeadRow, Recorded, Any], None]] = {
 
 PROJECTION = Projection(
     name="leads",
-    version=1,
+    version=2,
     events=tuple(HANDLERS),
     tables=(LEADS,),
-    fold=dispatch(LEADS, LeadRow, HANDLERS, after=_seen),
+    fold=masked(
+        dispatch(LEADS, LeadRow, HANDLERS, after=_seen),
+        attributes=False,
+        textless={e.FollowUpRecorded, e.StageChanged},
+    ),
     views=lead_views.VIEWS,
 )

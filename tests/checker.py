@@ -26,12 +26,23 @@ TABLES = {
     "follow_ups": ("follow_ups",),
     "stages": ("stage_changes",),
     "conversions": ("conversions", "channels"),
+    "attachments": ("attachments",),
+    "duplicates": ("suspicions", "dismissals"),
+    "workload": ("carried", "people"),
 }
 PARKED = (
     "SELECT p.name, p.position FROM projection.parked p"
     " JOIN projection.builds b USING (name, generation) WHERE b.state = 'live'"
 )
-KEYS = {"stage_changes": "position", "follow_ups": "position", "channels": "source"}
+KEYS = {
+    "stage_changes": "position",
+    "follow_ups": "position",
+    "attachments": "position",
+    "suspicions": "position",
+    "dismissals": "position",
+    "people": "person",
+    "channels": "source",
+}
 
 
 class Acknowledged(NamedTuple):
@@ -49,10 +60,15 @@ class Acknowledged(NamedTuple):
 
 @dataclass
 class Evidence:
-    """What the database holds. Per projection: its checkpoint, the positions parked, its tables."""
+    """What the database holds. Per projection: its checkpoint, the positions parked, its tables.
+
+    `ledger` has the commands with an effect, `idle` those that changed nothing, each with its
+    position.
+    """
 
     facts: list[Fact]
     ledger: dict[UUID, int]
+    idle: dict[UUID, int]
     checkpoints: dict[str, int]
     parked: dict[str, set[int]]
     tables: dict[str, list[Row]]
@@ -80,6 +96,7 @@ def faults(
     found = [
         *_log_faults(evidence.facts),
         *_command_faults(evidence.facts, evidence.ledger),
+        *_idle_faults(evidence.facts, evidence.idle),
         *_answer_faults(evidence.facts, acknowledged, refused),
         *_parking_faults(evidence),
         *_table_faults(evidence),
@@ -96,7 +113,9 @@ def read(dsn: str) -> Evidence:
         facts = [_fact(row) for row in conn.execute(
             "SELECT * FROM log.leadlog_events ORDER BY notification_id"
         )]  # fmt: skip
-        ledger = {r["command_id"]: r["position"] for r in conn.execute("TABLE log.ledger")}
+        noted: dict[bool, dict[UUID, int]] = {True: {}, False: {}}
+        for row in conn.execute("TABLE log.ledger"):
+            noted[row["effect"]][row["command_id"]] = row["position"]
         live = conn.execute("SELECT * FROM projection.builds WHERE state = 'live'").fetchall()
         parked: defaultdict[str, set[int]] = defaultdict(set)
         for row in conn.execute(PARKED):
@@ -106,7 +125,8 @@ def read(dsn: str) -> Evidence:
             for b in live
             for table in TABLES[b["name"]]
         }
-    return Evidence(facts, ledger, {b["name"]: b["position"] for b in live}, dict(parked), tables)
+    checkpoints = {b["name"]: b["position"] for b in live}
+    return Evidence(facts, noted[True], noted[False], checkpoints, dict(parked), tables)
 
 
 def _fact(row: dict[str, Any]) -> Fact:
@@ -165,6 +185,16 @@ def _command_faults(facts: Sequence[Fact], ledger: dict[UUID, int]) -> Iterator[
     for command, position in ledger.items():
         if position not in ends or ends[position] not in (None, command):
             yield f"the ledger has {command} at position {position}, which is not its event"
+
+
+def _idle_faults(facts: Sequence[Fact], idle: dict[UUID, int]) -> Iterator[str]:
+    """A command that changed nothing found the lead as some other command had left it."""
+    commands = {f.position: f.command for f in facts}
+    for command, position in idle.items():
+        if position not in commands:
+            yield f"idle command {command} stands at position {position}, where nothing is"
+        elif commands[position] == command:
+            yield f"idle command {command} caused position {position}"
 
 
 def _answer_faults(

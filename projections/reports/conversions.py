@@ -1,8 +1,9 @@
-"""Conversions: table 3 of the brief, a row per converted lead (R91-R98, A24)."""
+"""Conversions: table 3 of the brief, a row per converted lead (R63, R91-R98, A24)."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
+from aggregates.lead.state import WON
 from projections.reports.definitions import in_zone
 from projections.reports.dimensions import local, or_missing
 from projections.reports.params import ReportParams
@@ -35,13 +36,28 @@ ROW: Json = {
         "leads": "c.channel_leads",
     },
     "rate": rate("ch.converted", "ch.leads"),
+    "nodes": "coalesce(n.nodes, '[]')",
 }
+DAYS = f"{local('w.converted_at')}::date - {local('s.at')}::date"
+NODE: Json = {
+    "stage": "s.stage",
+    "entered_at": "s.at",
+    "days_before_signing": DAYS,
+    "text": f"s.stage || '后第' || ({DAYS}) || '天签约'",
+}
+# The stages that a lead went through on its way (R63).
+NODES = f"""
+SELECT s.lead, json_agg({as_json(NODE)} ORDER BY s.at, s.position) AS nodes
+FROM stage_changes s JOIN leads w ON w.lead = s.lead
+WHERE w.converted AND s.at <= w.converted_at AND s.stage <> '{WON}'
+GROUP BY s.lead"""
 
 
 def _source(_: ReportParams) -> str:
     return f"""leads l
 JOIN conversions c ON c.lead = l.lead
-LEFT JOIN channels ch ON ch.source = {or_missing("l.source")}"""
+LEFT JOIN channels ch ON ch.source = {or_missing("l.source")}
+LEFT JOIN ({NODES}) n ON n.lead = l.lead"""
 
 
 def _total(_: ReportParams) -> Json:
@@ -67,15 +83,16 @@ WHERE {self.condition(params)}"""
         """The answer; times carry the company zone's offset."""
         body = super().body(params, records, position)
         for row in body["rows"]:
-            if at := row["converted_at"]:
-                row["converted_at"] = in_zone(datetime.fromisoformat(at), params.zone)
+            for said, name in [(row, "converted_at"), *((n, "entered_at") for n in row["nodes"])]:
+                if at := said[name]:
+                    said[name] = in_zone(datetime.fromisoformat(at), params.zone)
         return body
 
 
 REPORT = _Conversions(
     name="conversions",
     key="lead",
-    projections=("leads", "conversions"),
+    projections=("leads", "conversions", "stages"),
     source=_source,
     where=f"{COUNTED} AND l.converted",
     period="l.converted_at",
@@ -92,6 +109,8 @@ REPORT = _Conversions(
         "cycle_days": "difference of the local dates of conversion and capture",
         "rate_at_conversion": "of the leads captured from the channel so far in the log, this "
         "conversion included, how many stood converted; null for one recorded before its capture",
+        "nodes": "the stages entered before the signing but 成交, in order of time, and the "
+        "calendar days from each to the signing",
         "rate": "the channel's rate now, of all its captured leads",
         "basis": "what counted as the conversion; null where an imported source does not say",
         "amount": "deal amount in the company currency",

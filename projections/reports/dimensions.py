@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from projections.reports.params import ATTRIBUTE, Attribution, ReportParams
+from projections.survivors import ABSORBED_OWNERS
 
 MISSING = "(missing)"
 
@@ -47,7 +48,8 @@ OWNERS: Mapping[Attribution, str] = {
     Attribution.FIRST: "l.first_owner",
     Attribution.ALL: "ever.owner",
 }
-EVERY_OWNER = "LEFT JOIN LATERAL unnest(l.owners) AS ever (owner) ON true"
+EVERY_OWNER = f"""LEFT JOIN {ABSORBED_OWNERS} AS others ON others.survivor = l.lead
+LEFT JOIN LATERAL (SELECT DISTINCT unnest(l.owners || others.owners) AS owner) AS ever ON true"""
 
 
 @dataclass(frozen=True, slots=True)

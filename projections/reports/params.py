@@ -62,6 +62,8 @@ class ReportParams:
     as_of: datetime | None = None
     as_known: datetime | None = None
     at_position: int | None = None
+    visible_only: bool = False
+    """Only leads in the table `visible` count, which whoever runs the query makes."""
 
     @property
     def historical(self) -> bool:

@@ -115,6 +115,8 @@ ORDER BY 1 LIMIT %(limit)s"""
     def condition(self, params: ReportParams) -> str:
         """Which rows count; cohort and period are half-open."""
         conditions = [self.where]
+        if params.visible_only:
+            conditions.append("l.lead IN (SELECT lead FROM visible)")
         if params.cohort:
             conditions.append("l.captured_at >= %(cohort)s AND l.captured_at < %(after_cohort)s")
         if params.date_from:

@@ -4,6 +4,7 @@ from projections.reports.params import ReportParams, Since
 from projections.reports.query import Json
 from projections.reports.report import Evidence, Report
 from projections.reports.statistics import elapsed, statistics
+from projections.survivors import ABSORBED
 
 HOUR = 3_600
 LIMITS = (1, 24, 48, 72)
@@ -12,9 +13,13 @@ STARTS = {Since.CAPTURE: "l.captured_at", Since.ASSIGNMENT: "l.first_assigned_at
 
 def _source(params: ReportParams) -> str:
     start = STARTS[params.since]
-    return f"""leads l CROSS JOIN LATERAL (
-  SELECT {elapsed(start, "l.first_response_at", HOUR)} AS response,
-         {elapsed(start, "l.first_attempt_at", HOUR)} AS attempt
+    return f"""leads l LEFT JOIN {ABSORBED} AS absorbed ON absorbed.survivor = l.lead
+CROSS JOIN LATERAL (
+  SELECT least(l.first_response_at, absorbed.first_response_at) AS response_at,
+         least(l.first_attempt_at, absorbed.first_attempt_at) AS attempt_at
+) AS first CROSS JOIN LATERAL (
+  SELECT {elapsed(start, "first.response_at", HOUR)} AS response,
+         {elapsed(start, "first.attempt_at", HOUR)} AS attempt
 ) AS hours"""
 
 
@@ -36,7 +41,7 @@ def _evidence(_: ReportParams) -> Evidence:
             "captured_position": "l.captured_position",
             "response_position": """(
     SELECT min(f.position) FROM follow_ups f
-    WHERE f.lead = l.lead AND f.connected AND f.at = l.first_response_at)""",
+    WHERE f.lead = ANY (l.lead || absorbed.leads) AND f.connected AND f.at = first.response_at)""",
         },
         where="hours.response IS NOT NULL",
         projections=("follow_ups",),
@@ -52,6 +57,7 @@ REPORT = Report(
     options=frozenset({"attribution", "since"}),
     meaning={
         "n": "leads with a known start and a first connected follow-up of known time",
+        "merged": "contacts of a lead count for the lead it is merged into, from whose start on",
         "since": "from the capture, or from the first assignment with since=assignment",
         "hours": "hours from there to the first connected follow-up; negative ones are kept",
         "within": "leads that waited at most so long",

@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from aggregates.directory.events import PersonAdded, TeamAdded
-from aggregates.event import Event, Meta
+from aggregates.directory import events as d
+from aggregates.event import Event, Meta, PolicyRef
 from aggregates.lead import events as e
+from aggregates.policy.events import PolicyVersionActivated
 
 AT = datetime(2024, 5, 1, 1, 15, 0, 120_000, tzinfo=UTC)
 META = Meta(
@@ -27,6 +28,18 @@ DETAILS = {
     "tags": ["a", {"b": '"\\\n'}],
 }
 
+OTHER = UUID("5b0c9b52-6a52-4d4c-9c3e-2f0f6f7a1d12")
+POLICY = PolicyRef(
+    "labelling", 3, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+)
+EXPLANATION = {
+    "policy": {"kind": "assignment", "version": 2, "hash": "9f86d081"},
+    "rule": "east",
+    "target": {"kind": "team", "name": "华东一组"},
+    "candidates": [{"person": "chen", "load": 3, "weight": 1.0}],
+    "left_out": [{"person": "li", "why": "absent"}],
+}
+
 EXAMPLES: Sequence[Event] = (
     e.LeadCaptured(
         occurred_at=AT,
@@ -34,11 +47,64 @@ EXAMPLES: Sequence[Event] = (
         details=DETAILS,
         external_id="9007199254740993123",
         source_system="edtech",
+        entered_by="chen",
     ),
-    e.LeadAssigned(occurred_at=AT, owner="chen", team="east", details={"region": "华东"}),
+    e.InfoChanged(occurred_at=AT, details={"phone": "13912345678", "contact_title": None}),
+    e.InfoMarkedIncomplete(occurred_at=AT, missing=("contact_title", "need"), policy=POLICY),
+    e.InfoCompleted(occurred_at=AT, policy=POLICY),
+    e.LeadLabelled(occurred_at=AT, level="high", segment="采购决策", rule="buys", policy=POLICY),
+    e.LabelOverridden(occurred_at=AT, level="low", segment="潜在需求", reason="called"),
+    e.LabelCleared(occurred_at=AT, reason="called again"),
+    e.DuplicateSuspected(
+        occurred_at=AT, other=OTHER, certain=True, by=("phone", "email"), policy=POLICY
+    ),
+    e.DuplicateDismissed(occurred_at=AT, other=OTHER, reason="two people"),
+    e.LeadsMerged(occurred_at=AT, into=OTHER, reason="one person", into_code="XLSH20240501002"),
+    e.MergeUndone(occurred_at=AT, into=OTHER, reason="two people"),
+    e.LeadScreened(occurred_at=AT, accepted=True, reason="fits", note="计划下月采购"),
+    e.LeadAssigned(
+        occurred_at=AT,
+        owner="chen",
+        team="east",
+        reason="knows them",
+        explanation=EXPLANATION,
+        details={"region": "华东"},
+    ),
+    e.AssignmentFailed(occurred_at=AT, reason="nobody in sales", explanation=EXPLANATION),
     e.LeadReassigned(
-        occurred_at=AT, owner="li", team="south", previous_owner="chen", reason="outing"
+        occurred_at=AT,
+        owner="li",
+        team="south",
+        previous_owner="chen",
+        reason="outing",
+        explanation=EXPLANATION,
     ),
+    e.LeadHandedOver(
+        occurred_at=AT,
+        owner="li",
+        team="south",
+        previous_owner="chen",
+        reason="leaves",
+        explanation=EXPLANATION,
+    ),
+    e.LeadTeamChanged(occurred_at=AT, team="south", previous_team="east"),
+    e.LeadReleasedToPool(
+        occurred_at=AT, pool="公海", previous_owner="chen", reason="idle", explanation=EXPLANATION
+    ),
+    e.LeadClaimed(occurred_at=AT, owner="li", team="south", pool="公海"),
+    e.AttachmentAdded(
+        occurred_at=AT,
+        attachment=OTHER,
+        name="A科技公司-办公设备报价单-20240502.pdf",
+        content_type="application/pdf",
+        size=12345,
+        sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        follow_up="GJ20240501001",
+        warning="name",
+    ),
+    e.LeadShared(occurred_at=AT, person="li", reason="technical question"),
+    e.LeadPaused(occurred_at=AT, reason="春节后再联系", resume_at=AT),
+    e.LeadResumed(occurred_at=AT, reason="called back"),
     e.StageChanged(occurred_at=AT, stage="方案提交", previous="需求确认", reason="sent"),
     e.FollowUpRecorded(
         occurred_at=AT,
@@ -52,6 +118,7 @@ EXAMPLES: Sequence[Event] = (
         next_step="发送方案",
         next_step_due=date(2024, 5, 10),
         stage="已联系",
+        quality={"version": 1, "verdict": "concrete"},
         details={"seconds": 310},
     ),
     e.LeadInvalidated(occurred_at=AT, reason="wrong_contact", note="号码是空号"),
@@ -63,6 +130,41 @@ EXAMPLES: Sequence[Event] = (
         details={"industry": "制造业"},
     ),
     e.ConversionReversed(occurred_at=AT, reason="withdrawn"),
-    PersonAdded(occurred_at=AT, name="chen", role="sales", team="east", email="chen@a.cn"),
-    TeamAdded(occurred_at=AT, name="east"),
+    d.PersonAdded(occurred_at=AT, name="chen", role="sales", team="east", email="chen@a.cn"),
+    d.RoleChanged(occurred_at=AT, name="chen", role="supervisor"),
+    d.PersonTeamChanged(occurred_at=AT, name="chen", team="south"),
+    d.EmailChanged(occurred_at=AT, name="chen", email="chen@b.cn"),
+    d.CoverageSet(
+        occurred_at=AT,
+        name="chen",
+        regions=("华南",),
+        industries=("教育",),
+        customer_types=("企业",),
+    ),
+    d.WorkloadSet(occurred_at=AT, name="chen", weight=0.5, capacity=40),
+    d.AbsenceNoted(
+        occurred_at=AT,
+        name="chen",
+        since=date(2024, 5, 6),
+        until=date(2024, 5, 10),
+        reason="年假",
+    ),
+    d.AbsenceCancelled(
+        occurred_at=AT, name="chen", since=date(2024, 5, 6), until=date(2024, 5, 10)
+    ),
+    d.PersonDeactivated(occurred_at=AT, name="chen", reason="离职", handed_over_to="li"),
+    d.PersonReactivated(occurred_at=AT, name="chen", reason="返聘"),
+    d.TeamAdded(occurred_at=AT, name="east"),
+    d.SupervisorSet(occurred_at=AT, name="east", supervisor="wang"),
+    d.ReferenceAdded(occurred_at=AT, kind="source", name="短视频", english="short video"),
+    d.ReferenceRenamed(occurred_at=AT, kind="source", name="短视频", english="video"),
+    d.ReferenceRetired(occurred_at=AT, kind="source", name="短视频"),
+    PolicyVersionActivated(
+        occurred_at=AT,
+        kind="pause",
+        version=2,
+        document={"max_days": 60},
+        hash="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        reason="shorter",
+    ),
 )

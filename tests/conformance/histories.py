@@ -123,6 +123,7 @@ def _details(rng: Random) -> dict[str, Any]:
         "level": rng.choice(("high", "unrated")),
         "customer": rng.choice(("A科技有限公司", "Ünïcode & Söhne")),
         "size": rng.choice((7, 1.5, True, None, "大", ["a", 1], {"deep": [None]})),
+        "remark": rng.choice(TEXTS),
         "19-digit": str(rng.randrange(10**18, 10**19)),
     }
     names = rng.sample(sorted(possible), rng.randint(0, 4))
@@ -158,6 +159,30 @@ def _reassigned(rng: Random) -> Event:
     )
 
 
+def _handed_over(rng: Random) -> Event:
+    return e.LeadHandedOver(
+        occurred_at=_at(rng),
+        owner=rng.choice(("王芳", "李雷", "Bo")),
+        team=rng.choice(("华南", None)),
+        previous_owner="王芳",
+        explanation=rng.choice(({}, {"rule": "east"})),
+    )
+
+
+def _pooled(rng: Random) -> Event:
+    return e.LeadReleasedToPool(occurred_at=_at(rng), pool=rng.choice(("公海", "华南")))
+
+
+def _claimed(rng: Random) -> Event:
+    owner, team = rng.choice(("王芳", "Bo")), rng.choice(("华南", None))
+    return e.LeadClaimed(occurred_at=_at(rng), owner=owner, team=team, pool="公海")
+
+
+def _paused(rng: Random) -> Event:
+    reason = rng.choice(("预算未批", "请回电13912345678"))
+    return e.LeadPaused(occurred_at=_at(rng), reason=reason, resume_at=_at(rng))
+
+
 def _stage_changed(rng: Random) -> Event:
     return e.StageChanged(occurred_at=_at(rng), stage=rng.choice(STAGES))
 
@@ -176,7 +201,21 @@ def _follow_up(rng: Random) -> Event:
         next_step=rng.choice(TEXTS),
         next_step_due=rng.choice((None, FIRST_DAY.date())),
         stage=rng.choice((None, "已联系")),
+        quality=rng.choice(({}, {"verdict": "vague", "late": True}, {"verdict": "attempt"})),
         details=_details(rng),
+    )
+
+
+def _attached(rng: Random) -> Event:
+    return e.AttachmentAdded(
+        occurred_at=_at(rng),
+        attachment=UUID(int=rng.getrandbits(128)),
+        name=f"A公司-{rng.choice(('手册', '报价13912345678'))}-20240502.pdf",
+        content_type="application/pdf",
+        size=rng.randrange(10**7),
+        sha256=f"{rng.getrandbits(256):064x}",
+        follow_up=rng.choice((None, "GJ20240501001")),
+        warning=rng.choice((None, "call it otherwise")),
     )
 
 
@@ -190,16 +229,48 @@ def _converted(rng: Random) -> Event:
     )
 
 
+def _suspected(rng: Random) -> Event:
+    by = rng.choice((("phone",), ("customer",), ("phone", "email")))
+    return e.DuplicateSuspected(
+        occurred_at=_at(rng), other=_other(rng), certain=by != ("customer",), by=by
+    )
+
+
+def _other(rng: Random) -> UUID:
+    return UUID(int=rng.randrange(5))
+
+
 MAKERS = (
     _captured,
     _assigned,
     _reassigned,
+    _handed_over,
+    _pooled,
+    _claimed,
+    lambda rng: e.AssignmentFailed(occurred_at=_at(rng), reason="nobody is free"),
+    lambda rng: e.LeadTeamChanged(occurred_at=_at(rng), team=rng.choice(("华东", None))),
+    lambda rng: e.LeadScreened(occurred_at=_at(rng), accepted=rng.random() < 0.5),
+    lambda rng: e.LeadShared(occurred_at=_at(rng), person=rng.choice(("王芳", "李雷"))),
+    _paused,
+    _paused,
+    lambda rng: e.LeadResumed(occurred_at=_at(rng)),
     _stage_changed,
     _follow_up,
     _follow_up,
-    lambda rng: e.LeadInvalidated(occurred_at=_at(rng), reason=rng.choice((None, "客户明确拒绝"))),
+    _attached,
+    lambda rng: e.LeadInvalidated(occurred_at=_at(rng), reason=rng.choice((None, *TEXTS[1:4]))),
     lambda rng: e.LeadReopened(occurred_at=_at(rng)),
     _converted,
     _converted,
     lambda rng: e.ConversionReversed(occurred_at=_at(rng), reason="合同撤销"),
+    lambda rng: e.InfoChanged(occurred_at=_at(rng), details=_details(rng)),
+    lambda rng: e.InfoMarkedIncomplete(occurred_at=_at(rng), missing=("need", "phone|email")),
+    lambda rng: e.InfoCompleted(occurred_at=_at(rng)),
+    lambda rng: e.LeadLabelled(occurred_at=_at(rng), level="high", segment="决策层", rule="a"),
+    lambda rng: e.LabelOverridden(occurred_at=_at(rng), level=rng.choice(("low", "medium"))),
+    lambda rng: e.LabelCleared(occurred_at=_at(rng)),
+    _suspected,
+    lambda rng: e.DuplicateDismissed(occurred_at=_at(rng), other=_other(rng)),
+    lambda rng: e.LeadsMerged(occurred_at=_at(rng), into=_other(rng), into_code="XLSH1"),
+    lambda rng: e.MergeUndone(occurred_at=_at(rng), into=_other(rng)),
 )

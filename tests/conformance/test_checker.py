@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -20,6 +20,7 @@ from tests.conformance.histories import Entry, append, history, interleaved
 
 MARK = "key-abcdefghijklmnop"
 LEAD, TALK = uuid4(), "谈了价格"
+PAUSED = datetime(2024, 5, 1, tzinfo=UTC)
 EVENTS = (
     e.LeadCaptured(
         code="X", details={"customer": MARK, "source": "展会", "phone": "13912345678", "size": 7}
@@ -29,6 +30,11 @@ EVENTS = (
     e.FollowUpRecorded(code="G", connected=True, content=TALK),
     e.StageChanged(stage="已联系"),
     e.LeadConverted(amount=Decimal("85000.00")),
+    e.LeadPaused(occurred_at=PAUSED, reason="预算未批"),
+    e.LeadResumed(occurred_at=PAUSED + timedelta(hours=1)),
+    e.LeadReleasedToPool(pool="公海"),
+    e.LeadScreened(accepted=True),
+    e.LeadShared(person="Ana"),
 )
 
 
@@ -118,6 +124,17 @@ def _note(position: int) -> Callable[[Case], object]:
     return lambda case: case.evidence.ledger.update({uuid4(): position})
 
 
+def _idle(position: int) -> Callable[[Case], object]:
+    return lambda case: case.evidence.idle.update({uuid4(): position})
+
+
+def _call_idle(case: Case) -> None:
+    """A command with an effect is said to have had none."""
+    ledger = case.evidence.ledger
+    command = next(iter(ledger))
+    case.evidence.idle[command] = ledger.pop(command)
+
+
 def _answer(key: str, version: int, position: int) -> Callable[[Case], object]:
     return lambda case: case.answers.append(Acknowledged(key, "words", LEAD, version, position))
 
@@ -155,6 +172,9 @@ PLANTS: dict[str, tuple[Callable[[Case], object], str]] = {
     "a ledger row dropped": (lambda case: case.evidence.ledger.popitem(), "its ledger says None"),
     "a ledger row of nothing": (_note(10**6), "which is not its event"),
     "a ledger row of another's event": (_note(1), "which is not its event"),
+    "an idle command behind the log": (_idle(10**6), "where nothing is"),
+    "an idle command with an effect": (_call_idle, "caused position"),
+    "an effect that is not noted": (_call_idle, "its ledger says None"),
     "an acknowledged event lost": (_answer("lost", 7, 10**6), "lost is lost"),
     "another stream's event": (_answer("lost", 3, 1), "lost is lost"),
     "two answers to one command": (_answer("capture", 2, 2), "and then"),
@@ -173,7 +193,13 @@ PLANTS: dict[str, tuple[Callable[[Case], object], str]] = {
     "owners in another order": (_set("leads", owners=["李雷", "王芳"]), "'owners'"),
     "the wrong winner": (_set("leads", owner_at_conversion="王芳"), "'owner_at_conversion'"),
     "a lost attribute": (_set("leads", attributes={}), "'attributes'"),
-    "a stale version": (_set("leads", version=5), "'version': (5, 6)"),
+    "a stale version": (_set("leads", version=5), "'version': (5, 11)"),
+    "a pause that does not end": (_set("leads", paused=True), "'paused': (True, False)"),
+    "a pause counted twice": (_set("leads", paused_seconds=7200.0), "'paused_seconds'"),
+    "a lead in no pool": (_set("leads", pool=None), "'pool'"),
+    "an owner of a pooled lead": (_set("leads", owner="李雷"), "'owner'"),
+    "a verdict forgotten": (_set("leads", screened=None), "'screened'"),
+    "a share forgotten": (_set("leads", shared_with=[]), "'shared_with'"),
     "a lost time": (_set("follow_ups", recorded_at=None), "'recorded_at'"),
     "another text": (_set("follow_ups", content="谈了"), "'content'"),
     "another stage": (_set("stage_changes", stage="成交"), "'stage'"),
@@ -219,7 +245,10 @@ def _case(dsn: str) -> Case:
     own = [Entry(LEAD, n, event) for n, event in enumerate(EVENTS, 1)]
     append(dsn, interleaved(rng, [own, *history(rng, leads=20)]), per_commit=7)
     catch_up(dsn)
+    with psycopg.connect(dsn) as conn:
+        conn.execute("INSERT INTO log.ledger VALUES (gen_random_uuid(), '', 1, false)")
     case = Case(read(dsn), [], [])
+    assert len(case.evidence.idle) == 1
     captured = case.fact(1)
     case.answers.append(Acknowledged("capture", MARK, LEAD, 1, captured.position))
     return case

@@ -30,7 +30,7 @@ ROUNDS, HISTORIES = size(5, 250), size(60, 80)
 SPLITS = (1, 2, 7, 500)
 PLACE = {
     "position", "captured_position", "converted_position", "recorded_at",
-    "channel_leads", "channel_converted",
+    "channel_leads", "channel_converted", "waits_since", "pooled_since",
 }  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def test_other_interleavings_make_the_same_rows_of_each_lead(number: int, dsn: s
     assert check(dsn) == []
     theirs = {lead[0].stream for lead in twins}
     for name, rows in read(dsn).tables.items():
-        if name != "channels":
+        if name not in ("channels", "people", "suspicions", "dismissals"):  # of more than one
             one = Counter(_shape(row) for row in rows if row["lead"] not in theirs)
             other = Counter(_shape(row) for row in rows if row["lead"] in theirs)
             assert one == other, name
