@@ -1,0 +1,101 @@
+"""The `Workloads` port on the read model `workload`: each answer is one statement, one snapshot."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from adapters.postgres.log_reader import HEAD
+from adapters.postgres.session import Session
+from aggregates.lead.choice import Load
+from commands.ports import Unavailable, Waiting, Workload
+
+PATIENCE_SECONDS, POLL_SECONDS = 5.0, 0.01
+
+LIVE = "SELECT generation FROM projection.builds WHERE name = 'workload' AND state = 'live'"
+# What is asked of a build's tables, beside its position; no row when it is not the live one.
+ON_BUILD = (
+    "SELECT b.position, asked.* FROM projection.builds b LEFT JOIN LATERAL ({asked}) asked ON true"
+    " WHERE b.name = 'workload' AND b.state = 'live' AND b.generation = {generation}"
+)
+LOADS = "SELECT person, load, last_given FROM {schema}.people"
+WAITING = (
+    "SELECT lead, waits_since FROM {schema}.carried WHERE waits_since > %b"
+    " ORDER BY waits_since LIMIT %b"
+)
+# Served by the index on owner.
+OWNED = (
+    "SELECT lead FROM {schema}.carried WHERE owner = %b AND lead > %b"
+    " AND captured AND NOT (merged OR converted OR invalidated) ORDER BY lead LIMIT %b"
+)
+NUMBER_OWNED = (
+    "SELECT count(*) FROM {schema}.carried WHERE owner = %b"
+    " AND captured AND NOT (merged OR converted OR invalidated)"
+)
+
+
+class PostgresWorkloads:
+    """Reads as `leadlog_projector`; every method raises Unavailable without a database."""
+
+    def __init__(self, dsn: str) -> None:
+        self._session = Session(dsn, "leadlog_projector")
+        self._generation = 0
+
+    async def current(self) -> Workload:
+        """Everybody's load."""
+        position, rows = await self._ask(LOADS)
+        return Workload(position, {person: Load(load, given) for person, load, given in rows})
+
+    async def up_to_now(self) -> Workload:
+        """Everybody's load with all that the log holds by now."""
+        rows = await self._session.rows(HEAD, ())
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (workload := await self.current()).position < rows[0][0]:
+            if time.monotonic() > deadline:
+                raise Unavailable("the read model of workloads is behind: does a worker run?")
+            await asyncio.sleep(POLL_SECONDS)
+        return workload
+
+    async def waiting(self, after: int, limit: int) -> Sequence[Waiting]:
+        """Leads that need an owner, the longest waiting first."""
+        _, rows = await self._ask(WAITING, after, limit)
+        return [Waiting(*row) for row in rows]
+
+    async def owned_by(self, person: str, after: UUID | None, limit: int) -> Sequence[UUID]:
+        """Open leads of a person, in order of id."""
+        _, rows = await self._ask(OWNED, person, after or UUID(int=0), limit)
+        return [lead for (lead,) in rows]
+
+    async def open_leads(self, person: str) -> int:
+        """How many open leads a person owns, with all that the log holds by now."""
+        await self.up_to_now()
+        _, rows = await self._ask(NUMBER_OWNED, person)
+        return int(rows[0][0])
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._session.close()
+
+    async def _ask(self, asked: str, *params: Any) -> tuple[int, list[tuple[Any, ...]]]:
+        """The live build's position and rows; a rebuild may have replaced it meanwhile."""
+        rows = await self._on_build(asked, params)
+        if not rows:
+            live = await self._session.rows(LIVE, ())
+            self._generation = live[0][0] if live else 0
+            rows = await self._on_build(asked, params)
+        if not rows:
+            raise Unavailable("the read model of workloads is not there yet")
+        return rows[0][0], [row[1:] for row in rows if row[1] is not None]
+
+    async def _on_build(self, asked: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+        if not self._generation:
+            return []
+        schema = f"p_workload_{self._generation}"
+        statement = ON_BUILD.format(asked=asked, generation=self._generation)
+        try:
+            return await self._session.rows(statement.format(schema=schema), params)
+        except psycopg.errors.UndefinedTable:
+            return []
