@@ -32,7 +32,7 @@ bench-large: env  ## the same on a log of 10 million events
 	$(BIN)/python -m bench --large
 
 soak: env  ## the reliability suites at their large sizes
-	LEADLOG_TEST_SIZE=soak $(BIN)/python -m pytest tests/crash tests/conformance --timeout 0
+	LEADLOG_TEST_SIZE=soak $(BIN)/python -m pytest tests/crash tests/conformance tests/integration/test_import_leads_large.py --timeout 0
 
 lock:  ## requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --extra dev pyproject.toml -o requirements.lock

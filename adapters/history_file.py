@@ -9,40 +9,25 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
+from adapters.row_file import LONGEST_LINE, Row, Unreadable, opened, unpacked
 from commands.history import HEADER
 
-LONGEST_LINE = 2**20
 PUT_ASIDE = ("line", "reason")
 """Further columns of a file of rows put aside; such a file, corrected, is a history file again."""
-GZIP = b"\x1f\x8b"
-BUFFER = 2**20
-
-
-class Unreadable(Exception):  # noqa: N818 - it describes the file
-    """The file cannot be read from here on."""
-
-
-class Row(NamedTuple):
-    """A row: the line on which it starts (from 1), its cells, its text, why it is no CSV."""
-
-    line: int
-    cells: Sequence[str]
-    text: str
-    fault: str | None = None
 
 
 class HistoryFile:
     """Iterates over the rows behind the header, which is checked on opening. A context manager."""
 
     def __init__(self, path: Path) -> None:
-        self._raw = _open(path)
+        self._raw = opened(path)
         self.size = os.fstat(self._raw.fileno()).st_size
-        self._lines = _Lines(_unpacked(self._raw))
+        self._lines = _Lines(unpacked(self._raw))
         csv.field_size_limit(LONGEST_LINE)
         self._reader = csv.reader(self._lines, strict=True)
         self._width = len(HEADER)
@@ -138,16 +123,3 @@ class _Lines:
             place = f"line {self.number + 1}, byte {error.start + 1}"
             raise Unreadable(f"{place}: not UTF-8: convert the file to UTF-8") from error
         return text.removeprefix("\ufeff") if self.number == 0 else text
-
-
-def _open(path: Path) -> io.BufferedReader:
-    try:
-        return io.BufferedReader(io.FileIO(path), BUFFER)
-    except OSError as error:
-        raise Unreadable(f"cannot be opened: {error.strerror}") from error
-
-
-def _unpacked(raw: io.BufferedReader) -> io.BufferedIOBase:
-    if raw.peek(2)[:2] != GZIP:
-        return raw
-    return io.BufferedReader(gzip.GzipFile(fileobj=raw), BUFFER)

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
-from adapters.history_file import PUT_ASIDE, HistoryFile, Row
+from adapters.history_file import PUT_ASIDE, HistoryFile
 from adapters.postgres.bulk import HistoryLog, Stored
+from adapters.row_file import Row
 from commands.history import HEADER, Fact, HistoryRows
 from commands.history_mapping import HistoryMapping
 from commands.history_values import Broken
+from commands.marks import Mark
 
 BATCH_ROWS = 5_000
 BATCH_CHARACTERS = 2**22  # memory stays flat when rows are huge, too
@@ -53,6 +55,7 @@ def import_history(
     *,
     source: str,
     zone: ZoneInfo,
+    mark: Mark,
     mapping: HistoryMapping,
     errors: Path | None = None,
     progress: Callable[[int, int], None] = lambda _read, _size: None,
@@ -65,7 +68,7 @@ def import_history(
     started, tally = time.monotonic(), Tally()
     with ExitStack() as stack:
         file = stack.enter_context(HistoryFile(path))
-        log = stack.enter_context(HistoryLog(dsn, source, zone))
+        log = stack.enter_context(HistoryLog(dsn, source, zone, mark))
         aside = stack.enter_context(_Aside(errors)) if errors else None
         writer = stack.enter_context(ThreadPoolExecutor(1, "history-writer"))
         under_way: Future[Stored] | None = None
