@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535)
     """0 takes a free port."""
     max_body_bytes: int = Field(2**20, gt=0)
+    max_attachment_bytes: int = Field(2**26, gt=0)
+    """The most that the attachment policy can allow."""
     page_limit: int = Field(200, gt=0)
     requests_per_second: int = Field(10_000, gt=0)
     """Of one person to one process; the next ones are answered 429."""

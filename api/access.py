@@ -13,17 +13,42 @@ ADMIN, ANALYST, AUDITOR = "admin", "analyst", "auditor"
 
 _WORK = frozenset({SALES, SUPERVISOR, ADMIN})
 _LEAD = frozenset({SUPERVISOR, ADMIN})
+_ALL = _WORK | {MARKETING, ANALYST, AUDITOR}
 
 ALLOWED: Mapping[str, frozenset[str]] = {
     "lead.capture": _WORK | {MARKETING},
     "lead.read": _WORK | {MARKETING, AUDITOR},
+    "lead.complete-info": _WORK | {MARKETING},
+    "lead.label": _WORK | {MARKETING},
+    "lead.clear-label": _WORK | {MARKETING},
+    "lead.merge": _LEAD | {MARKETING},
+    "lead.unmerge": _LEAD | {MARKETING},
+    "lead.dismiss-duplicate": _LEAD | {MARKETING},
+    "duplicates.read": _LEAD | {MARKETING},
     "lead.assign": _LEAD | {MARKETING},
+    "lead.hand-over": _WORK,
+    "lead.release": _WORK,
+    "lead.claim": _WORK,
     "lead.advance": _WORK,
     "lead.follow-up": _WORK,
+    "lead.attach": _WORK,
+    "lead.share": _WORK,
+    "lead.screen": frozenset({MARKETING, ADMIN}),
+    "lead.pause": _WORK,
+    "lead.resume": _WORK,
     "lead.invalidate": _WORK | {MARKETING},
     "lead.reopen": _LEAD,
     "lead.convert": _WORK,
     "lead.reverse-conversion": _LEAD,
+    "directory.read": _LEAD | {AUDITOR},
+    "directory.change": frozenset({ADMIN}),
+    "directory.absence": _LEAD,
+    "directory.hand-over": _LEAD,
+    "pool.read": _WORK,
+    "list.read": _ALL,
+    "list.change": frozenset({ADMIN}),
+    "policy.read": _LEAD | {ANALYST, AUDITOR},
+    "policy.activate": frozenset({ADMIN}),
     "report.read": _LEAD | {MARKETING, ANALYST, AUDITOR},
 }
 
@@ -32,3 +57,9 @@ def require(principal: Principal, action: str) -> None:
     """Raise the problem 403 unless the person's role allows the action."""
     if principal.role not in ALLOWED.get(action, ()):
         raise Problem(403, "forbidden", f"your role, {principal.role}, may not do {action}")
+
+
+def require_giving(principal: Principal, owner: str | None) -> None:
+    """Whoever enters a lead for somebody else must be one who may assign (R114)."""
+    if owner not in (None, "", principal.name):
+        require(principal, "lead.assign")

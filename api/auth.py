@@ -6,6 +6,7 @@ from typing import Protocol
 
 from api.problems import Problem
 from commands.caller import Principal
+from commands.register import Registry
 
 
 class Tokens(Protocol):
@@ -19,8 +20,9 @@ class Tokens(Protocol):
 class Doorkeeper:
     """Lets requests in: 401 without a valid token, 429 above `rate` requests a second a person."""
 
-    def __init__(self, tokens: Tokens, *, rate: int) -> None:
+    def __init__(self, tokens: Tokens, registry: Registry, *, rate: int) -> None:
         self._tokens = tokens
+        self._registry = registry
         self._rate = rate
         self._second = 0
         self._counts: dict[str, int] = {}
@@ -31,10 +33,21 @@ class Doorkeeper:
         if scheme.lower() != b"bearer":
             raise _unauthorised("send a token: Authorization: Bearer leadlog_...")
         principal = await self._tokens.principal(token.decode("latin-1").strip())
+        principal = principal and await self._today(principal)
         if principal is None:
             raise _unauthorised("this token is unknown, expired or revoked", "invalid_token")
         self._count(principal.name)
         return principal
+
+    async def _today(self, principal: Principal) -> Principal | None:
+        """With the role that the directory gives them now; None for those who left.
+
+        Somebody whom it does not know keeps the role that their token was made with.
+        """
+        person = (await self._registry.current()).people.get(principal.name)
+        if person is None:
+            return principal
+        return Principal(principal.name, person.role) if person.active and person.role else None
 
     def _count(self, name: str) -> None:
         second = int(time.monotonic())

@@ -15,8 +15,8 @@ from starlette.types import Receive, Scope, Send
 from api.access import require
 from api.problems import bad_parameter, invalid
 from api.service import Service
-from commands.caller import Caller
-from commands.models import Command
+from commands.caller import Principal
+from commands.fields import Command
 
 C = TypeVar("C", bound=Command)
 
@@ -27,15 +27,16 @@ _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 class Call(Generic[C]):
     """One admitted request: who calls, for what, under which conditions."""
 
-    __slots__ = ("caller", "command", "expected_version", "key", "ref")
+    __slots__ = ("caller", "command", "expected_version", "key", "principal", "ref")
 
     def __init__(
-        self, ref: str, caller: Caller, command: C, headers: Mapping[bytes, bytes]
+        self, ref: str, principal: Principal, command: C, headers: Mapping[bytes, bytes]
     ) -> None:
         self.ref = ref
-        self.caller = caller
+        self.principal = principal
+        self.caller = principal.caller
         self.command = command
-        self.key = _idempotency_key(headers)
+        self.key = idempotency_key(headers)
         self.expected_version = _expected_version(headers)
 
 
@@ -84,7 +85,7 @@ class CommandRoute(APIRoute):
             raise bad_parameter("query", "is empty for a command: everything is in its body")
         command = self._parsed(await read_body(receive))
         ref = scope["path_params"].get("ref", "")
-        answer = await self._handle(Call(ref, principal.caller, command, headers))
+        answer = await self._handle(Call(ref, principal, command, headers))
         await send_json(send, answer)
 
     def _parsed(self, body: bytes) -> Any:
@@ -119,7 +120,8 @@ async def send_json(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
-def _idempotency_key(headers: Mapping[bytes, bytes]) -> str | None:
+def idempotency_key(headers: Mapping[bytes, bytes]) -> str | None:
+    """The key that makes a request repeatable, if it has one; the problem 400 otherwise."""
     key = headers.get(b"idempotency-key")
     if key is None:
         return None

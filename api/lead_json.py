@@ -1,86 +1,120 @@
 """A lead as JSON: contact details and free text masked, times in the company's zone (A4, R75)."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from aggregates.lead.state import Conversion, Lead
-from aggregates.privacy import mask_email, mask_phone, mask_text
+from aggregates.lead.nodes import nodes
+from aggregates.lead.state import Conversion, Lead, Suspicion
+from aggregates.privacy import mask_field
 
+NOBODY: Mapping[UUID, str] = {}
 _encode = msgspec.json.Encoder().encode
 
 
-def lead_json(lead: Lead, zone: ZoneInfo) -> bytes:
-    """The lead as it is shown to everybody who may see it."""
+def lead_json(
+    lead: Lead,
+    zone: ZoneInfo,
+    codes: Mapping[UUID, str] = NOBODY,
+    merged: Mapping[UUID, str] = NOBODY,
+) -> bytes:
+    """The lead as it is shown to everybody who may see it.
+
+    `codes` are those of its suspects, `merged` the leads that count under it.
+    """
     profile = lead.profile.get
-    phone, email, need = profile("phone"), profile("email"), profile("need")
-    return _encode(
-        {
-            "id": lead.id,
-            "code": lead.code,
-            "external_id": lead.external_id,
-            "source_system": lead.source_system,
-            "version": lead.version,
-            "captured": lead.captured,
-            "captured_at": local(lead.captured_at, zone),
-            "stage": lead.stage,
-            "completeness": lead.completeness,
-            "activity": lead.activity,
-            "disposition": lead.disposition,
-            "owner": lead.owner,
-            "team": profile("team"),
-            "customer": profile("customer"),
-            "contact": profile("contact"),
-            "contact_title": profile("contact_title"),
-            "phone": phone and mask_phone(phone),
-            "email": email and mask_email(email),
-            "source": profile("source"),
-            "industry": profile("industry"),
-            "region": profile("region"),
-            "customer_type": profile("customer_type"),
-            "campaign": profile("campaign"),
-            "need": need and mask_text(need),
-            "level": profile("level"),
-            "segment": profile("segment"),
-            "attributes": masked(lead.attributes),
-            "follow_ups": lead.follow_ups,
-            "first_attempt_at": local(lead.first_attempt_at, zone),
-            "first_response_at": local(lead.first_response_at, zone),
-            "conversion": lead.conversion and _conversion(lead.conversion, zone),
-            "amount": None if lead.amount is None else f"{lead.amount:.2f}",
-            "invalid_reason": lead.invalid_reason and mask_text(lead.invalid_reason),
-        }
-    )
+    values = {
+        "id": lead.id,
+        "code": lead.code,
+        "external_id": lead.external_id,
+        "source_system": lead.source_system,
+        "version": lead.version,
+        "captured": lead.captured,
+        "captured_at": lead.captured_at,
+        "stage": lead.stage,
+        "completeness": lead.completeness,
+        "activity": lead.activity,
+        "disposition": lead.disposition,
+        "screened": lead.screened,
+        "pause": lead.pause and asdict(lead.pause),
+        "paused_seconds": lead.paused_seconds,
+        "owner": lead.owner,
+        "team": profile("team"),
+        "pool": lead.pool,
+        "assigned_at": lead.assigned_at,
+        "assignment": lead.explanation or None,
+        "customer": profile("customer"),
+        "contact": profile("contact"),
+        "contact_title": profile("contact_title"),
+        "phone": profile("phone"),
+        "email": profile("email"),
+        "source": profile("source"),
+        "industry": profile("industry"),
+        "region": profile("region"),
+        "customer_type": profile("customer_type"),
+        "campaign": profile("campaign"),
+        "need": profile("need"),
+        "level": profile("level"),
+        "segment": profile("segment"),
+        "label": _label(lead),
+        "missing": lead.missing,
+        "duplicates": [_suspect(*found, codes) for found in lead.suspects.items()],
+        "merged_into": lead.merged_into and {"id": lead.merged_into, "code": lead.merged_code},
+        "attributes": lead.attributes,
+        "follow_ups": lead.follow_ups,
+        "first_attempt_at": lead.first_attempt_at,
+        "first_response_at": lead.first_response_at,
+        "conversion": lead.conversion and _conversion(lead, lead.conversion, zone),
+        "amount": lead.amount,
+        "invalid_reason": lead.invalid_reason,
+    }
+    if merged:
+        values["merged"] = [{"id": other, "code": code} for other, code in merged.items()]
+    shown = {name: mask_field(name, value) for name, value in values.items()}
+    return _encode(row_json(shown, zone))
+
+
+def _conversion(lead: Lead, conversion: Conversion, zone: ZoneInfo) -> dict[str, Any]:
+    """The conversion with the stages on the way to it (R63)."""
+    return asdict(conversion) | {"nodes": [row_json(asdict(n), zone) for n in nodes(lead, zone)]}
+
+
+def _label(lead: Lead) -> dict[str, Any]:
+    """Whose label it is: a rule's of this version of the policy, or a person's (A6)."""
+    policy = lead.label_policy
+    return {
+        "rule": lead.labelled_by,
+        "policy_version": policy and policy.version,
+        "by_hand": lead.label_overridden,
+    }
+
+
+def _suspect(other: UUID, suspicion: Suspicion, codes: Mapping[UUID, str]) -> dict[str, Any]:
+    return {
+        "id": other,
+        "code": codes.get(other),
+        "certain": suspicion.certain,
+        "by": suspicion.by,
+    }
 
 
 def row_json(row: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
-    """A row of a read model, masked on its way in, in the same notation."""
+    """Values that are masked already, as a row of a read model is, in the API's notation."""
     return {name: _value(value, zone) for name, value in row.items()}
 
 
 def _value(value: Any, zone: ZoneInfo) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(zone)
-    return f"{value:.2f}" if isinstance(value, Decimal) else value
-
-
-def local(at: datetime | None, zone: ZoneInfo) -> datetime | None:
-    """The instant with the company's offset."""
-    return at and at.astimezone(zone)
-
-
-def masked(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Attributes with what looks like a contact detail hidden in their texts."""
-    return {k: mask_text(v) if isinstance(v, str) else v for k, v in attributes.items()}
-
-
-def _conversion(conversion: Conversion, zone: ZoneInfo) -> dict[str, Any]:
-    return {
-        "at": local(conversion.at, zone),
-        "basis": conversion.basis,
-        "owner": conversion.owner,
-    }
+    match value:
+        case datetime():
+            return value.astimezone(zone)
+        case Decimal():
+            return f"{value:.2f}"
+        case dict():
+            return row_json(value, zone)
+    return value

@@ -1,15 +1,15 @@
 """Leads as they are, as they were, in pages; and their follow-ups."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from aggregates.lead.state import Lead, fold
 from api.lead_json import lead_json, row_json
-from api.leads import existing
+from api.leads import suspect_codes
 from api.openapi import lead, problems
 from api.problems import not_found, unavailable
 from api.reading import (
@@ -17,13 +17,15 @@ from api.reading import (
     Page,
     Read,
     Text,
-    allow,
+    allowed,
     answer,
     at_most,
     decode_cursor,
     encode_cursor,
 )
+from api.scoping import scope_for, seen
 from api.service import Service
+from commands.caller import Principal
 from projections.base import visible
 
 
@@ -46,6 +48,17 @@ class LeadFilter(Page):
     region: Text | None = None
     owner: Text | None = None
     team: Text | None = None
+    pool: Text | None = None
+    disposition: Literal["open", "converted", "invalid", "merged"] | None = None
+    unassigned: bool | None = None
+    """Whether nobody owns it."""
+    paused: bool | None = None
+    incomplete: bool | None = None
+    """Whether something is missing (待补充)."""
+    q: Text | None = None
+    """A part of the customer's or the contact's name or of the code, in any case."""
+    sort: Literal["captured_at", "level"] = "captured_at"
+    """The newest first, or the highest level first and the newest within one."""
 
 
 def router(service: Service) -> APIRouter:
@@ -53,42 +66,56 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(
         prefix="/v1/leads",
         tags=["leads"],
-        dependencies=[allow(service, "lead.read")],
         responses=problems(404),
         default_response_class=Response,
     )
 
+    reader = Depends(allowed(service, "lead.read"))
+
     @routes.get("")
-    async def list_leads(query: Annotated[LeadFilter, Query()]) -> Response:
-        """Captured leads, newest first; those whose capture time is unknown come last."""
+    async def list_leads(
+        query: Annotated[LeadFilter, Query()], principal: Annotated[Principal, reader]
+    ) -> Response:
+        """Captured leads that one may see; those whose capture time is unknown come last."""
         await caught_up(query)
-        place = decode_cursor(query.cursor, tuple[datetime | None, UUID]) if query.cursor else None
-        filters = query.model_dump(exclude=set(Page.model_fields), exclude_none=True)
+        place = (
+            decode_cursor(query.cursor, tuple[int, datetime | None, UUID]) if query.cursor else None
+        )
+        filters = query.model_dump(exclude={*Page.model_fields, "sort"}, exclude_none=True)
         limit = at_most(query.limit, service)
-        position, rows = await service.reads.leads(filters, place, limit)
-        last = (rows[-1]["captured_at"], rows[-1]["id"]) if rows else None
+        scope = await scope_for(service, principal)
+        position, rows = await service.reads.leads(
+            filters, scope, sort=query.sort, after=place, limit=limit
+        )
+        places = [(row.pop("segment"), row["captured_at"], row["id"]) for row in rows]
+        last = places[-1] if places else None
         return page(position, rows, limit, last)
 
     @routes.get("/{ref:ref}", responses=lead())
-    async def read_lead(ref: str, query: Annotated[LeadAt, Query()]) -> Response:
+    async def read_lead(
+        ref: str, query: Annotated[LeadAt, Query()], principal: Annotated[Principal, reader]
+    ) -> Response:
         """A lead as it is, or as it was (`as_of`), or as it was known to be (`as_known`)."""
-        stream = await existing(service, ref)
-        position, recorded = await service.reads.history(stream)
+        now, recorded, position = await seen(service, principal, ref)
         if position < (query.min_position or 0):
             raise unavailable(f"the log ends at position {position}")
         if query.as_known:
             recorded = [r for r in recorded if r.recorded_at <= query.as_known]
-        state = fold(Lead(stream), (r.event for r in visible(recorded, query.as_of)))
+        state = fold(Lead(now.id), (r.event for r in visible(recorded, query.as_of)))
         if not (state.captured if query.as_of else state.version):
             raise not_found("there is no such lead")
         current = not (query.as_of or query.as_known)
         etag = {"ETag": f'"{state.version}"'} if current else {}
-        return answer(lead_json(state, service.zone), position, **etag)
+        codes = await suspect_codes(service, state)
+        merged = await service.reads.merged(now.id) if current else {}
+        return answer(lead_json(state, service.zone, codes, merged), position, **etag)
 
     @routes.get("/{ref:ref}/follow-ups")
-    async def list_follow_ups(ref: str, query: Annotated[Page, Query()]) -> Response:
-        """The lead's follow-ups in the order of recording."""
-        stream = await existing(service, ref)
+    async def list_follow_ups(
+        ref: str, query: Annotated[Page, Query()], principal: Annotated[Principal, reader]
+    ) -> Response:
+        """The lead's follow-ups, and those of leads merged into it, in the order of recording."""
+        stream = (await seen(service, principal, ref)).lead.id
         await caught_up(query)
         after = decode_cursor(query.cursor, int) if query.cursor else 0
         limit = at_most(query.limit, service)

@@ -30,8 +30,25 @@ _LEAD: Mapping[str, Any] = {
     "completeness": {"enum": list(Completeness)},
     "activity": {"enum": list(Activity)},
     "disposition": {"enum": list(Disposition)},
+    "screened": {
+        "type": ["boolean", "null"],
+        "description": "Whether marketing accepted or rejected it; null = it has not judged.",
+    },
+    "pause": {
+        "type": ["object", "null"],
+        "description": "The pause that lasts, and when it is to end.",
+        "properties": {"since": INSTANT, "reason": TEXT, "resume_at": INSTANT},
+    },
+    "paused_seconds": {"type": "number", "description": "The pauses that are over."},
     "owner": TEXT,
     "team": TEXT,
+    "pool": {**TEXT, "description": "The pool that the lead waits in for somebody to claim it."},
+    "assigned_at": INSTANT,
+    "assignment": {
+        "type": ["object", "null"],
+        "description": "Why the rules chose this owner or pool, or found nobody: policy, rule,"
+        " target, candidates with their loads, and who was left out and why. null = people chose.",
+    },
     "customer": TEXT,
     "contact": TEXT,
     "contact_title": TEXT,
@@ -45,20 +62,79 @@ _LEAD: Mapping[str, Any] = {
     "need": {**TEXT, "description": "With contact details masked."},
     "level": TEXT,
     "segment": TEXT,
+    "label": {
+        "type": "object",
+        "description": "Who gave level and segment: a rule of this version of the policy, or a "
+        "person; neither where they were imported.",
+        "properties": {
+            "rule": TEXT,
+            "policy_version": {"type": ["integer", "null"]},
+            "by_hand": {"type": "boolean"},
+        },
+    },
+    "missing": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "What makes the lead 待补充; of fields joined by | one is enough.",
+        "examples": [["contact_title", "phone|email"]],
+    },
+    "duplicates": {
+        "type": "array",
+        "description": "Leads that may be the same one, until somebody dismisses that.",
+        "items": {
+            "type": "object",
+            "properties": {
+                "id": {"type": "string", "format": "uuid"},
+                "code": TEXT,
+                "certain": {"type": "boolean"},
+                "by": {"type": "array", "items": {"enum": ["phone", "email", "customer"]}},
+            },
+        },
+    },
+    "merged_into": {
+        "type": ["object", "null"],
+        "description": "The lead under which this one counts.",
+        "properties": {"id": {"type": "string", "format": "uuid"}, "code": TEXT},
+    },
     "attributes": {"type": "object"},
     "follow_ups": COUNT,
     "first_attempt_at": INSTANT,
     "first_response_at": INSTANT,
     "conversion": {
         "type": ["object", "null"],
-        "properties": {"at": INSTANT, "basis": TEXT, "owner": TEXT},
+        "properties": {
+            "at": INSTANT,
+            "basis": TEXT,
+            "owner": TEXT,
+            "nodes": {
+                "type": "array",
+                "description": "The stages on the way to it, in order of time.",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "stage": TEXT,
+                        "entered_at": INSTANT,
+                        "days_before_signing": COUNT,
+                        "text": {**TEXT, "examples": ["方案提交后第18天签约"]},
+                    },
+                },
+            },
+        },
     },
     "amount": MONEY,
     "invalid_reason": TEXT,
+}
+_MERGED: Mapping[str, Any] = {
+    "type": "array",
+    "description": "The leads that count under this one, where there are any; of reads alone.",
+    "items": {
+        "type": "object",
+        "properties": {"id": {"type": "string", "format": "uuid"}, "code": TEXT},
+    },
 }
 LEAD: Mapping[str, Any] = {
     "type": "object",
     "description": "A lead, contact details masked.",
     "required": list(_LEAD),
-    "properties": _LEAD,
+    "properties": {**_LEAD, "merged": _MERGED},
 }

@@ -1,17 +1,19 @@
 """Commands on leads over HTTP: capture, and every verb of a lead's life."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from aggregates.lead.state import Lead
 from api import openapi
+from api.access import require_giving
 from api.command_route import Answer, Call, CommandRoute
 from api.lead_json import lead_json
-from api.problems import not_found
+from api.scoping import called, scope_for, seen
 from api.service import Service
-from commands import models as m
+from commands.fields import Command
+from commands.lead import duplicates, entry, files, outcome, ownership, work
 from commands.loop import Reply
 
 
@@ -20,60 +22,78 @@ class Verb(NamedTuple):
 
     path: str
     action: str
-    model: type[m.Command]
+    model: type[Command]
     status: int = 200
+    names: str | None = None
+    """The field that names another lead, by UUID or code."""
 
 
 VERBS = (
-    Verb(":advance", "lead.advance", m.AdvanceLead),
-    Verb("/follow-ups", "lead.follow-up", m.RecordFollowUp, 201),
-    Verb(":assign", "lead.assign", m.AssignLead),
-    Verb(":convert", "lead.convert", m.ConvertLead),
-    Verb(":reverse-conversion", "lead.reverse-conversion", m.ReverseConversion),
-    Verb(":invalidate", "lead.invalidate", m.InvalidateLead),
-    Verb(":reopen", "lead.reopen", m.ReopenLead),
+    Verb(":advance", "lead.advance", work.AdvanceLead),
+    Verb("/follow-ups", "lead.follow-up", work.RecordFollowUp, 201),
+    Verb(":complete-info", "lead.complete-info", entry.CompleteInfo),
+    Verb(":label", "lead.label", entry.SetLabel),
+    Verb(":clear-label", "lead.clear-label", entry.ClearLabel),
+    Verb(":merge", "lead.merge", duplicates.MergeLead, names="into"),
+    Verb(":unmerge", "lead.unmerge", duplicates.UnmergeLead),
+    Verb(
+        ":dismiss-duplicate", "lead.dismiss-duplicate", duplicates.DismissDuplicate, names="other"
+    ),
+    Verb("/shares", "lead.share", files.ShareLead, 201),
+    Verb(":assign", "lead.assign", ownership.AssignLead),
+    Verb(":hand-over", "lead.hand-over", ownership.HandOverLead),
+    Verb(":release", "lead.release", ownership.ReleaseLead),
+    Verb(":claim", "lead.claim", ownership.ClaimLead),
+    Verb(":screen", "lead.screen", outcome.ScreenLead),
+    Verb(":pause", "lead.pause", outcome.PauseLead),
+    Verb(":resume", "lead.resume", outcome.ResumeLead),
+    Verb(":convert", "lead.convert", outcome.ConvertLead),
+    Verb(":reverse-conversion", "lead.reverse-conversion", outcome.ReverseConversion),
+    Verb(":invalidate", "lead.invalidate", outcome.InvalidateLead),
+    Verb(":reopen", "lead.reopen", outcome.ReopenLead),
 )
 
 
 def routes(service: Service) -> Iterator[CommandRoute]:
     """One route per command."""
-    for path, action, model, status in VERBS:
+    for verb in VERBS:
         yield CommandRoute(
             service,
-            f"/v1/leads/{{ref:ref}}{path}",
-            action,
-            model,
-            partial(act, service, status),
-            **openapi.command(model, status, on_lead=True),
+            f"/v1/leads/{{ref:ref}}{verb.path}",
+            verb.action,
+            verb.model,
+            partial(act, service, verb),
+            **openapi.command(verb.model, verb.status, on_lead=True),
         )
     yield CommandRoute(
         service,
         "/v1/leads",
         "lead.capture",
-        m.CaptureLead,
+        entry.CaptureLead,
         partial(capture, service),
-        **openapi.command(m.CaptureLead, 201, on_lead=False),
+        **openapi.command(entry.CaptureLead, 201, on_lead=False),
     )
 
 
-async def capture(service: Service, call: Call[m.CaptureLead]) -> Answer:
-    """A new lead, and where it is."""
+async def capture(service: Service, call: Call[entry.CaptureLead]) -> Answer:
+    """A new lead, and where it is. Giving it to somebody else takes the right to assign."""
+    require_giving(call.principal, call.command.owner)
     reply = await _execute(service, call, None)
     return await _shown(service, reply, 201, Location=f"/v1/leads/{reply.state.id}")
 
 
-async def act(service: Service, status: int, call: Call[Any]) -> Answer:
+async def act(service: Service, verb: Verb, call: Call[Any]) -> Answer:
     """The lead after a command on it."""
-    lead = await existing(service, call.ref)
-    return await _shown(service, await _execute(service, call, lead), status)
+    lead = await called(service, call.ref)
+    if verb.names:
+        other = await seen(service, call.principal, getattr(call.command, verb.names))
+        call.command = call.command.model_copy(update={verb.names: str(other.lead.id)})
+    return await _shown(service, await _execute(service, call, lead), verb.status)
 
 
-async def existing(service: Service, reference: str) -> UUID:
-    """The lead of this UUID or code; 404 when no lead is called so."""
-    lead = await service.reads.find_lead(reference)
-    if lead is None:
-        raise not_found("there is no such lead")
-    return lead
+async def suspect_codes(service: Service, lead: Lead) -> Mapping[UUID, str]:
+    """The codes of the lead's possible duplicates."""
+    return await service.reads.codes(list(lead.suspects)) if lead.suspects else {}
 
 
 async def _execute(service: Service, call: Call[Any], lead: UUID | None) -> Reply[Lead]:
@@ -83,13 +103,15 @@ async def _execute(service: Service, call: Call[Any], lead: UUID | None) -> Repl
         caller=call.caller,
         key=call.key,
         expected_version=call.expected_version,
+        scope=await scope_for(service, call.principal),
     )
 
 
 async def _shown(service: Service, reply: Reply[Lead], status: int, **headers: str) -> Answer:
     position = reply.position or await service.reads.head()
+    codes = await suspect_codes(service, reply.state)
     return Answer(
-        lead_json(reply.state, service.zone),
+        lead_json(reply.state, service.zone, codes),
         status,
         ETag=f'"{reply.state.version}"',
         Leadlog_Position=str(position),

@@ -1,13 +1,13 @@
 """What OpenAPI says where FastAPI cannot see it: bodies and headers of commands, errors, tokens."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.lead_schema import LEAD
-from commands.models import Command
+from commands.fields import Command
 
 BEARER = {
     "type": "http",
@@ -32,6 +32,7 @@ PROBLEM: Mapping[str, Any] = {
                     "pointer": {"type": "string", "examples": ["#/customer"]},
                     "parameter": {"type": "string"},
                     "detail": {"type": "string"},
+                    "suggestion": {"type": "string", "description": "What would do instead."},
                 },
             },
         },
@@ -48,6 +49,7 @@ _ERRORS = {
     409: "Others kept changing the lead: try again",
     412: "The lead has another version than If-Match says",
     413: "The body is too large",
+    415: "Not a type of file that the policy accepts",
     422: "Refused, with the reason",
     429: "Too many requests",
     503: "Not now: try again after Retry-After seconds",
@@ -72,6 +74,21 @@ REF = {
     "description": "The lead's UUID or code.",
     "example": "XLSH20240501001",
 }
+NAME = {
+    "name": "ref",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "The name of what the command is about.",
+}
+FILE: dict[str, Any] = {
+    "parameters": [KEY, IF_MATCH],
+    "requestBody": {
+        "required": True,
+        "description": "The file itself. What it is is found in its content.",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    },
+}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -82,23 +99,43 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def shape(name: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """The answer that is a thing of this schema, with its version where it has one."""
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+    headers = {name: {"schema": {"type": "string"}} for name in ("ETag", "Leadlog-Position")}
+    return {status: {"description": f"The {name}", "content": content, "headers": headers}}
+
+
 def lead(status: int = 200) -> dict[int | str, dict[str, Any]]:
     """The answer that is a lead."""
-    schema = {"$ref": "#/components/schemas/Lead"}
-    content = {"application/json": {"schema": schema}}
-    headers = {name: {"schema": {"type": "string"}} for name in ("ETag", "Leadlog-Position")}
-    return {status: {"description": "The lead", "content": content, "headers": headers}}
+    return shape("Lead", status)
 
 
 def command(model: type[Command], status: int, *, on_lead: bool) -> dict[str, Any]:
     """The documentation of a command's route."""
+    return command_on("Lead", model, status, ref=REF if on_lead else None)
+
+
+def command_on(
+    answer: str,
+    model: type[Command],
+    status: int,
+    *,
+    ref: Mapping[str, Any] | None,
+    operation: str | None = None,
+) -> dict[str, Any]:
+    """The documentation of a command's route that answers with `answer`.
+
+    `ref` describes what the path names; `operation` is the model's name, but where several routes
+    take the same command.
+    """
     return {
         "summary": (model.__doc__ or "").strip(),
-        "operation_id": model.__name__,
+        "operation_id": operation or model.__name__,
         "status_code": status,
-        "responses": {**lead(status), **problems(409, 413, *([404, 412] if on_lead else []))},
+        "responses": {**shape(answer, status), **problems(409, 413, *([404, 412] if ref else []))},
         "openapi_extra": {
-            "parameters": [REF, KEY, IF_MATCH] if on_lead else [KEY],
+            "parameters": [ref, KEY, IF_MATCH] if ref else [KEY],
             "requestBody": {
                 "required": True,
                 "content": {
@@ -109,6 +146,16 @@ def command(model: type[Command], status: int, *, on_lead: bool) -> dict[str, An
             },
         },
     }
+
+
+def schemas(models: Iterable[type[Command]]) -> dict[str, Any]:
+    """The schemas of commands by name, each of those that they refer to beside them."""
+    found: dict[str, Any] = {}
+    for model in models:
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        found |= schema.pop("$defs", {})
+        found[model.__name__] = schema
+    return found
 
 
 def document(app: FastAPI, models: Mapping[str, Mapping[str, Any]]) -> None:

@@ -17,9 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from aggregates.refusal import Refusal
+from commands.fields import NO_NUL
 from commands.leads import UnknownLead
 from commands.loop import CommandReused, Contended, VersionMismatch
-from commands.models import EMAIL, NO_NUL, PHONE
+from commands.policy_documents import InvalidPolicy
 from commands.ports import Unavailable
 
 logger = logging.getLogger("leadlog.api")
@@ -30,10 +31,15 @@ RETRY_SECONDS = 1
 
 _PATTERNS = {
     NO_NUL: "must not contain the character NUL",
-    PHONE: "is not a telephone number: give digits, with separators if you like",
-    EMAIL: "is not an e-mail address",
 }
-_STATUS = {"unknown-report": 404}
+_NO_SUCH = ("person", "team", "list", "entry", "policy")
+_STATUS = {
+    **{f"no-such-{what}": 404 for what in _NO_SUCH},
+    "unknown-report": 404,
+    "attachment-too-large": 413,
+    "attachment-type": 415,
+}
+_OF_A_PARAMETER = {"invalid-parameter", "attachment-name", "unknown-follow-up"}
 _IN_THE_URL = ("query", "path", "header", "cookie")
 
 
@@ -112,10 +118,20 @@ def _pointer(place: str, path: Iterable[str | int]) -> str:
 
 def _refused(refusal: Refusal) -> Problem:
     place = {"parameter": refusal.field or ""}
-    if refusal.code != "invalid-parameter":
+    if refusal.code not in _OF_A_PARAMETER:
         place = {"pointer": f"#/{refusal.field}"}
+    if refusal.suggestion:
+        place["suggestion"] = refusal.suggestion
     errors = [{**place, "detail": refusal.message}] if refusal.field else ()
     return Problem(_STATUS.get(refusal.code, 422), refusal.code, refusal.message, errors=errors)
+
+
+def _invalid_policy(refusal: InvalidPolicy) -> Problem:
+    """Every field at fault, within the command's document."""
+    errors = [
+        {"pointer": _pointer("#/document", path), "detail": what} for path, what in refusal.problems
+    ]
+    return Problem(422, refusal.code, refusal.message, errors=errors)
 
 
 def _reserved(error: HTTPException) -> Problem:
@@ -131,6 +147,7 @@ _ANSWERS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     RequestValidationError: invalid,
     HTTPException: _reserved,
     UnknownLead: lambda refusal: not_found(refusal.message),
+    InvalidPolicy: _invalid_policy,
     Refusal: _refused,
     VersionMismatch: lambda error: Problem(412, "version-mismatch", str(error)),
     CommandReused: lambda error: Problem(422, "idempotency-key-reused", str(error)),
@@ -139,6 +156,12 @@ _ANSWERS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     ),
     Unavailable: lambda error: unavailable(str(error)),
 }
+
+
+def problem_of(error: Exception) -> Problem | None:
+    """The problem that an exception is answered with; None for a defect."""
+    answers = (_ANSWERS[kind] for kind in type(error).__mro__ if kind in _ANSWERS)
+    return next((answer(error) for answer in answers), None)
 
 
 def install(app: FastAPI) -> None:

@@ -16,7 +16,7 @@ from api.access import require
 from api.problems import bad_parameter
 from api.service import Service
 from commands.caller import Principal
-from commands.models import NO_NUL, instant
+from commands.fields import NO_NUL, instant
 
 T = TypeVar("T")
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from api.openapi import problems
 from api.problems import bad_parameter
-from api.reading import allow, answer, at_most, decode_cursor, encode_cursor, read_instant
+from api.reading import allowed, answer, at_most, decode_cursor, encode_cursor, read_instant
+from api.scoping import counted_for
 from api.service import Service
+from commands.caller import Principal
 from projections.reports.params import PARAMETERS
 
 INSTANTS = ("as_of", "as_known")
@@ -21,26 +23,34 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(
         prefix="/v1/reports",
         tags=["reports"],
-        dependencies=[allow(service, "report.read")],
         responses=problems(404),
         default_response_class=Response,
     )
 
+    reader = Depends(allowed(service, "report.read"))
+
     @routes.get("/{name}", openapi_extra=_documented())
-    async def read_report(name: str, request: Request) -> Response:
+    async def read_report(
+        name: str, request: Request, principal: Annotated[Principal, reader]
+    ) -> Response:
         """A report by the dimensions and for the facts asked for."""
         given = await asked(request)
-        body = await service.reads.report(name, given)
+        body = await service.reads.report(name, given, await counted_for(service, principal))
         return answer(body, body["position"])
 
     @routes.get("/{name}/rows/{bucket:path}/evidence", openapi_extra=_documented("cursor", "limit"))
-    async def read_evidence(name: str, bucket: str, request: Request) -> Response:
+    async def read_evidence(
+        name: str, bucket: str, request: Request, principal: Annotated[Principal, reader]
+    ) -> Response:
         """The leads and log positions behind one row of a report."""
         given = await asked(request)
         cursor = given.pop("cursor", None)
         limit = at_most(_whole("limit", given.pop("limit", "50")), service)
         after = decode_cursor(cursor, int) if cursor else 0
-        position, rows, last = await service.reads.evidence(name, bucket, given, after, limit)
+        scope = await counted_for(service, principal)
+        position, rows, last = await service.reads.evidence(
+            name, bucket, given, scope, after, limit
+        )
         body = {"report": name, "bucket": bucket, "position": position, "rows": rows}
         return answer({**body, "next": last and encode_cursor(last)}, position)
 

@@ -1,15 +1,20 @@
 """What the routes work with. The composition root fills it; the routes know only these shapes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from aggregates.directory.scope import Scope
 from aggregates.event import Recorded
 from api.auth import Doorkeeper
+from commands.directory import DirectoryCommands
+from commands.hand_over import HandOvers
 from commands.leads import LeadCommands
+from commands.ports import Clock
+from commands.register import Registry
 
 
 class Reads(Protocol):
@@ -17,6 +22,10 @@ class Reads(Protocol):
 
     async def find_lead(self, reference: str) -> UUID | None:
         """The lead with this UUID or code; a code is looked for up to the log's present end."""
+        ...
+
+    async def codes(self, leads: Sequence[UUID]) -> Mapping[UUID, str]:
+        """The codes of those of the leads that are captured, as the log has them now."""
         ...
 
     async def head(self) -> int:
@@ -37,24 +46,73 @@ class Reads(Protocol):
         """A position and the lead's follow-ups at that position, recorded behind `after`."""
         ...
 
-    async def leads(
-        self, filters: Mapping[str, str], after: tuple[datetime | None, UUID] | None, limit: int
+    async def attachments(
+        self, part: str, scope: Scope, before: int | None, limit: int
     ) -> tuple[int, list[Mapping[str, Any]]]:
-        """A position and captured leads, newest first, times unknown last, behind `after`."""
+        """A position and attachments whose name has this part, newest first, before a position."""
         ...
 
-    async def report(self, name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A report's body; Refusal for parameters that it does not take."""
+    async def leads(
+        self,
+        filters: Mapping[str, Any],
+        scope: Scope,
+        *,
+        sort: str,
+        after: tuple[int, datetime | None, UUID] | None,
+        limit: int,
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """A position and captured leads within a scope, times unknown last, behind `after`.
+
+        `after` and each lead's `segment`, `captured_at` and `id` are a place in that order.
+        """
+        ...
+
+    async def merged(self, lead: UUID) -> Mapping[UUID, str]:
+        """The leads merged into one, over several steps, with their codes."""
+        ...
+
+    async def duplicates(
+        self, scope: Scope, after: int, limit: int, *, certain: bool | None
+    ) -> tuple[int, list[Mapping[str, Any]]]:
+        """A position and open suspicions behind position `after` of leads within a scope."""
+        ...
+
+    async def pooled(
+        self, pools: Sequence[str], after: int, limit: int
+    ) -> tuple[int, list[Mapping[str, Any]]]:
+        """A position and the leads in these pools, the longest there first, behind `after`."""
+        ...
+
+    async def report(self, name: str, given: Mapping[str, Any], scope: Scope) -> Mapping[str, Any]:
+        """A report's body over a scope's leads; Refusal for parameters that it does not take."""
         ...
 
     async def evidence(
-        self, name: str, bucket: str, given: Mapping[str, Any], after: int, limit: int
+        self,
+        name: str,
+        bucket: str,
+        given: Mapping[str, Any],
+        scope: Scope,
+        after: int,
+        limit: int,
     ) -> tuple[int, list[Mapping[str, Any]], int | None]:
         """A position, what stands behind a row of a report, and `after` of the next page."""
         ...
 
     async def condition(self) -> Mapping[str, Any]:
         """How the database and the read models are."""
+        ...
+
+
+class Files(Protocol):
+    """Where the content of attachments is kept. Both raise Unavailable as the reads do."""
+
+    async def keep(self, attachment: UUID, chunks: AsyncIterable[bytes]) -> None:
+        """Store the content durably; what is there already stays as it is."""
+        ...
+
+    def chunks(self, attachment: UUID) -> AsyncIterator[bytes]:
+        """The content, in order; nothing for an unknown attachment."""
         ...
 
 
@@ -65,5 +123,11 @@ class Service:
     zone: ZoneInfo
     doorkeeper: Doorkeeper
     commands: LeadCommands
+    directory: DirectoryCommands
+    hand_overs: HandOvers
+    registry: Registry
     reads: Reads
+    files: Files
+    clock: Clock
     page_limit: int
+    attachment_limit: int

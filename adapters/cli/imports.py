@@ -3,7 +3,6 @@
 import tomllib
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -11,13 +10,14 @@ from rich.progress import Progress
 
 from adapters.cli import Failed, app
 from adapters.cli.options import DatabaseOption
-from adapters.company import open_company
+from adapters.company import Company, open_company
 from adapters.database import open_database
-from adapters.history_file import Unreadable
 from adapters.history_import import BrokenRow, Tally, import_history
+from adapters.row_file import Unreadable
 from adapters.settings import Settings
 from commands.history import TYPES
 from commands.history_mapping import HistoryMapping
+from commands.marks import marker
 
 group = typer.Typer(help="Bring leads and their history in.", no_args_is_help=True)
 app.add_typer(group, name="import")
@@ -47,15 +47,15 @@ def history(
         raise typer.BadParameter("--errors names the file to import: choose another one")
     settings, words = Settings.load(database=database), _mapping(mapping)
     with open_database(settings) as handle:
-        zone = open_company(handle.dsn, settings).zone
-        _report(_import(handle.dsn, file, source, zone, words, errors), errors)
+        company = open_company(handle.dsn, settings)
+        _report(_import(handle.dsn, file, source, company, words, errors), errors)
 
 
 def _import(
     dsn: str,
     file: Path,
     source: str,
-    zone: ZoneInfo,
+    company: Company,
     mapping: HistoryMapping,
     errors: Path | None,
 ) -> Tally:
@@ -66,7 +66,8 @@ def _import(
                 dsn,
                 file,
                 source=source,
-                zone=zone,
+                zone=company.zone,
+                mark=marker(company.ledger_key),
                 mapping=mapping,
                 errors=errors,
                 progress=lambda done, size: bar.update(task, completed=done, total=size or None),

@@ -1,11 +1,14 @@
-"""What every command shares: the `--database` option and an open database behind it."""
+"""What commands share: the `--database` option, the database behind it, times."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
+from adapters.cli import Failed
 from adapters.database import Database, open_database
 from adapters.settings import Settings
 
@@ -22,3 +25,14 @@ def opened(database: str | None) -> Iterator[Database]:
     """The database of a command, migrated, for as long as the command runs."""
     with open_database(Settings.load(database=database)) as handle:
         yield handle
+
+
+def read_time(option: str, text: str | None, zone: str) -> datetime | None:
+    """An instant; without an offset it is local time of the company. Failed when it is no time."""
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise Failed(f"{option}: {text} is not a time such as 2024-05-01T09:15:00+08:00") from None
+    return time if time.tzinfo else time.replace(tzinfo=ZoneInfo(zone))

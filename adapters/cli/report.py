@@ -1,13 +1,11 @@
 """`leadlog report`: any report in the terminal, as a table, JSON or CSV."""
 
-from datetime import datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
-from adapters.cli import Failed, app
-from adapters.cli.options import DatabaseOption, opened
+from adapters.cli import app
+from adapters.cli.options import DatabaseOption, opened, read_time
 from adapters.cli.sheets import Format, show
 from adapters.postgres import reports
 from adapters.postgres.runner import catch_up
@@ -49,8 +47,8 @@ def report_(
         "attribution": attribution,
         "denominator": denominator,
         "since": since,
-        "as_of": _time("--as-of", as_of, zone),
-        "as_known": _time("--as-known", as_known, zone),
+        "as_of": read_time("--as-of", as_of, zone),
+        "as_known": read_time("--as-known", as_known, zone),
         "at_position": at_position,
     }
     show(_answer(report, read(report, given, zone), database), form)
@@ -61,14 +59,3 @@ def _answer(report: Report, params: ReportParams, database: str | None) -> Body:
         catch_up(handle.dsn, report.projections)
         with connect(handle.dsn) as conn:
             return reports.run(conn, report, params)
-
-
-def _time(option: str, text: str | None, zone: str) -> datetime | None:
-    """An instant; without an offset it is local time of the company."""
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise Failed(f"{option}: {text} is not a time such as 2024-05-01T09:15:00+08:00") from None
-    return time if time.tzinfo else time.replace(tzinfo=ZoneInfo(zone))

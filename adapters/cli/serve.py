@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from adapters.cli import app
+from adapters.cli import Failed, app
 from adapters.cli.options import DatabaseOption, opened
 from adapters.database import open_database
 from adapters.settings import Settings
@@ -41,17 +41,25 @@ def serve(
 
 
 @app.command()
-def worker(database: DatabaseOption = None) -> None:
-    """Keep the read models at the end of the log until interrupted."""
-    from adapters.postgres.worker import run_forever  # noqa: PLC0415 - slow to import
+def worker(
+    *,
+    only: Annotated[str, typer.Option(help="What to do, separated by commas.")] = "project,process",
+    database: DatabaseOption = None,
+) -> None:
+    """Keep the read models at the end of the log and assign new leads, until interrupted."""
+    from adapters.background import DUTIES, work  # noqa: PLC0415 - slow to import
 
+    wanted = only.split(",")
+    if unknown := set(wanted) - DUTIES.keys():
+        raise Failed(f"--only: there is no {min(unknown)}: name some of {','.join(DUTIES)}")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     if parent := os.environ.get(PARENT):
         threading.Thread(target=_end_with, args=(int(parent), stop), daemon=True).start()
-    with opened(database) as handle:
-        run_forever(handle.dsn, stop)
+    settings = Settings.load(database=database)
+    with open_database(settings) as handle:
+        work(handle.dsn, settings, wanted, stop)
 
 
 @app.command()

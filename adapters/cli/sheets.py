@@ -39,8 +39,10 @@ def flat(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def _csv(body: Mapping[str, Any]) -> None:
+    """Lists have as many columns as the longest of them."""
     rows = [dict(flat(row)) for row in body["rows"]]
-    writer = csv.DictWriter(sys.stdout, rows[0] if rows else dict(flat(body["total"])))
+    names = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(sys.stdout, names or dict(flat(body["total"])))
     writer.writeheader()
     writer.writerows(rows)
 

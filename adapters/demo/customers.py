@@ -4,7 +4,7 @@ import random
 
 from adapters.demo import company as c
 from adapters.demo import words as w
-from commands.models import CaptureLead
+from commands.lead.entry import CaptureLead
 
 
 def customer(

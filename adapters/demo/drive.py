@@ -23,9 +23,10 @@ from aggregates.directory.register import add_person
 from aggregates.event import Meta
 from aggregates.lead.state import Lead, evolve
 from commands.caller import Caller
+from commands.lead.entry import CaptureLead
 from commands.leads import COMMANDS, LEADS, LeadCommands
-from commands.loop import CommandLoop, Intent
-from commands.models import CaptureLead
+from commands.loop import CommandLoop, Intent, by_state
+from commands.register import BuiltIn
 
 WINDOW = timedelta(hours=1)
 PERSONNEL = "process:personnel"
@@ -52,7 +53,12 @@ async def drive(
     clock = SimulatedClock(steps[0].at)
     log = PostgresEventLog(dsn, simulated_now=clock.now)
     commands = LeadCommands(
-        CommandLoop(log, Lead, evolve), log, _StepClock(), company.zone, company.ledger_key
+        CommandLoop(log, Lead, evolve),
+        log,
+        BuiltIn(),
+        _StepClock(),
+        company.zone,
+        company.ledger_key,
     )
     leads = {s.lead: _captured_by(s) for s in steps if isinstance(s.command, CaptureLead)}
 
@@ -88,12 +94,12 @@ def _captured_by(step: Step) -> UUID:
 
 async def _enrol(log: PostgresEventLog, now: datetime) -> None:
     """Enter the company's people; those who are in already stay as they are."""
-    loop = CommandLoop(log, lambda _: directory.Entry(), directory.evolve)
+    loop = CommandLoop(log, lambda _: directory.Person(), directory.evolve)
     for name, role, team in _people():
         decide = partial(add_person, now=now, name=name, role=role, team=team, email=None)
         person = directory.person_id(name)
         meta = Meta(PERSONNEL, uuid5(person, "enrol"))
-        await loop.run(Intent(person, decide, meta, b""))
+        await loop.run(Intent(person, by_state(decide), meta, b""))
 
 
 def _people() -> Iterator[tuple[str, str, str | None]]:

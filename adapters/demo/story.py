@@ -18,7 +18,8 @@ from adapters.demo import words as w
 from adapters.demo.customers import customer
 from adapters.demo.hours import at_work
 from aggregates.lead.state import PIPELINE
-from commands import models as m
+from commands.fields import Command
+from commands.lead import outcome, ownership, work
 
 NEED, PROPOSAL, NEGOTIATION = PIPELINE[3:6]
 LONGEST = 20_000.0  # days: what lies so far ahead is behind every end
@@ -33,7 +34,7 @@ class Step:
     at: datetime
     lead: int
     actor: str
-    command: m.Command
+    command: Command
 
     @property
     def key(self) -> str:
@@ -65,10 +66,10 @@ class _Story:
     rep: c.Rep
     steps: list[Step] = field(default_factory=list)
 
-    def say(self, command: m.Command, actor: str | None = None) -> None:
+    def say(self, command: Command, actor: str | None = None) -> None:
         self.steps.append(Step(self.at, self.lead, actor or f"user:{self.rep.name}", command))
 
-    def supervised(self, command: m.Command) -> None:
+    def supervised(self, command: Command) -> None:
         self.say(command, f"user:{self.rep.team.supervisor}")
 
     def later(self, days: float, spread: float = 0.6) -> None:
@@ -95,7 +96,7 @@ def life(rng: random.Random, lead: int, at: datetime, times: Times) -> Sequence[
     if story.chance(0.02):
         return story.steps  # nobody took it
     story.at += timedelta(minutes=round(rng.lognormvariate(3.5, 1)))
-    story.say(m.AssignLead(owner=story.rep.name, team=team.name), f"user:{c.MARKETING}")
+    story.say(ownership.AssignLead(owner=story.rep.name, team=team.name), f"user:{c.MARKETING}")
     if _reached(story) and (story.chance(0.8) or _lost_and_found(story)):
         _pursued(story, industry, 0.58 * source.appeal * story.rep.closing)
     return story.steps
@@ -106,7 +107,7 @@ def _reached(story: _Story) -> bool:
     story.later(story.rep.hours / 24, 0.8)
     if story.chance(0.03):
         _attempt(story, "wrong_number", w.WRONG_NUMBER)
-        story.say(m.InvalidateLead(reason=w.BAD_CONTACT))
+        story.say(outcome.InvalidateLead(reason=w.BAD_CONTACT))
         return False
     while story.chance(0.35):
         _attempt(story, *story.rng.choice(w.SILENCE))
@@ -118,11 +119,11 @@ def _reached(story: _Story) -> bool:
 def _lost_and_found(story: _Story) -> bool:
     """The lead is marked invalid; True when it comes back."""
     story.later(6)
-    story.say(m.InvalidateLead(reason=story.rng.choice(w.LOST)))
+    story.say(outcome.InvalidateLead(reason=story.rng.choice(w.LOST)))
     if story.chance(0.9):
         return False
     story.later(12)
-    story.supervised(m.ReopenLead(reason="客户主动再次咨询"))
+    story.supervised(outcome.ReopenLead(reason="客户主动再次咨询"))
     story.later(1)
     _talk(story)
     return True
@@ -144,7 +145,7 @@ def _pursued(story: _Story, industry: c.Industry, chance: float) -> None:
     if story.chance(chance):
         _won(story, industry)
     elif story.chance(0.6):
-        story.say(m.InvalidateLead(reason=story.rng.choice(w.LOST)))
+        story.say(outcome.InvalidateLead(reason=story.rng.choice(w.LOST)))
     return None
 
 
@@ -158,14 +159,15 @@ def _fading(story: _Story) -> None:
             _attempt(story, *story.rng.choice(w.SILENCE))
     if story.chance(0.5):
         story.later(20)
-        story.say(m.InvalidateLead(reason=w.SILENT))
+        reason, note = w.SILENT
+        story.say(outcome.InvalidateLead(reason=reason, note=note))
 
 
 def _set_back(story: _Story, pace: float) -> None:
     story.later(pace)
-    story.say(m.AdvanceLead(stage=NEED, reason=story.rng.choice(w.SETBACKS)))
+    story.say(work.AdvanceLead(stage=NEED, reason=story.rng.choice(w.SETBACKS)))
     story.later(pace)
-    story.say(m.AdvanceLead(stage=PROPOSAL))
+    story.say(work.AdvanceLead(stage=PROPOSAL))
 
 
 def _won(story: _Story, industry: c.Industry) -> None:
@@ -174,20 +176,20 @@ def _won(story: _Story, industry: c.Industry) -> None:
     if story.chance(story.rep.late_entry):
         story.later(1.5, 0.4)
     amount = Decimal(round(story.rng.lognormvariate(math.log(industry.deal), 0.5), -2))
-    story.say(m.ConvertLead(converted_at=signed, amount=amount))
+    story.say(outcome.ConvertLead(converted_at=signed, amount=amount))
     if story.chance(0.03):
         story.later(4)
-        story.supervised(m.ReverseConversion(reason="合同作废,客户要求重签"))
+        story.supervised(outcome.ReverseConversion(reason="合同作废,客户要求重签"))
         if story.chance(0.6):
             story.later(3)
-            story.say(m.ConvertLead(amount=amount))
+            story.say(outcome.ConvertLead(amount=amount))
 
 
 def _attempt(story: _Story, outcome: str, content: str) -> None:
     """Nobody answered."""
     _in_good_hands(story)
     story.say(
-        m.RecordFollowUp.model_validate(
+        work.RecordFollowUp.model_validate(
             {"method": "电话沟通", "outcome": outcome, "content": content}
         )
     )
@@ -202,7 +204,7 @@ def _talk(story: _Story, stage: str | None = None) -> None:
     content, feedback, step = story.rng.choice(w.TALKS)
     due = story.at + timedelta(days=story.rng.randint(1, 7))
     story.say(
-        m.RecordFollowUp(
+        work.RecordFollowUp(
             occurred_at=happened,
             method=story.rng.choices(*w.METHODS)[0],
             content=content,
@@ -226,7 +228,9 @@ def _in_good_hands(story: _Story) -> None:
     ]
     story.rep = story.rng.choice(colleagues)
     reason = "离职交接" if left else "负责人休假"
-    story.supervised(m.AssignLead(owner=story.rep.name, team=story.rep.team.name, reason=reason))
+    story.supervised(
+        ownership.AssignLead(owner=story.rep.name, team=story.rep.team.name, reason=reason)
+    )
     story.later(0.5)
 
 

@@ -10,7 +10,7 @@ taken in the order of the rows. So an import that was killed and run again leave
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -27,6 +27,7 @@ from aggregates.directory.state import person_id, team_id
 from aggregates.event import Event
 from aggregates.values import format_codes, local_date
 from commands.history import Fact, row_id, source_id
+from commands.marks import Mark, of_details
 
 LOCK = "SELECT log.lock_for_append()"
 HEAD = "SELECT position, stamp FROM log.head(NULL)"
@@ -52,6 +53,8 @@ COPY = (
     " recorded_at) FROM STDIN (FORMAT BINARY)"
 )
 COPY_TYPES = ("uuid", "int8", "text", "bytea", "int8", "timestamptz")
+COPY_MARKS = "COPY log.marks (mark, stream, position) FROM STDIN (FORMAT BINARY)"
+MARK_TYPES = ("bytea", "uuid", "int8")
 
 REMEMBERED_NAMES = 100_000
 
@@ -67,15 +70,20 @@ class Stored(NamedTuple):
 
 
 class HistoryLog:
-    """Appends the facts of one source. A context manager."""
+    """Appends the facts of one source. A context manager.
 
-    def __init__(self, dsn: str, source: str, zone: ZoneInfo) -> None:
+    What a fact says of a phone, an e-mail address or a customer is marked with `mark`, so that
+    later leads are found to be the same (A1).
+    """
+
+    def __init__(self, dsn: str, source: str, zone: ZoneInfo, mark: Mark) -> None:
         self._conn: Connection = connect(dsn, "leadlog_writer", autocommit=True)
         # Each statement sees what was committed before it: what is read behind the lock is true.
         self._conn.isolation_level = IsolationLevel.READ_COMMITTED
         self._source = source
         self._namespace = source_id(source)
         self._zone = zone
+        self._mark = mark
         actor = msgspec.json.encode(f"import:{source}")
         self._meta_start = b'{"actor":' + actor + b',"command_id":"'
         self._directory: set[UUID] = set()  # entries that are in the log for sure
@@ -123,13 +131,23 @@ class HistoryLog:
         versions = self._versions(facts, named)
         codes = self._codes(facts, local_date(stamp, self._zone))
         start = position
+        marks: list[tuple[bytes, UUID, int]] = []
         with self._conn.cursor() as cursor, cursor.copy(COPY) as copy:
             copy.set_types(COPY_TYPES)
-            for stream, topic, state in self._events(facts, named, versions, codes):
+            for stream, topic, state, claims in self._events(facts, named, versions, codes):
                 position += 1
                 version = versions[stream] = versions.get(stream, 0) + 1
                 copy.write_row((stream, version, topic, state, position, stamp))
+                marks += [(mark, stream, position) for mark in claims]
+        self._claim(marks)
         return int(position - start)
+
+    def _claim(self, marks: Sequence[tuple[bytes, UUID, int]]) -> None:
+        if marks:
+            with self._conn.cursor() as cursor, cursor.copy(COPY_MARKS) as copy:
+                copy.set_types(MARK_TYPES)
+                for row in marks:
+                    copy.write_row(row)
 
     def _events(
         self,
@@ -137,18 +155,20 @@ class HistoryLog:
         named: Named,
         versions: Mapping[UUID, int],
         codes: Mapping[str, Iterator[str]],
-    ) -> Iterator[tuple[UUID, str, bytes]]:
-        """(stream, topic, state): each row's event, behind the entries it makes necessary."""
+    ) -> Iterator[tuple[UUID, str, bytes, Iterable[bytes]]]:
+        """(stream, topic, state, marks): each row's event, behind the entries it needs."""
         unknown = {s: entry for s, entry in named.items() if s not in versions}
         for fact in facts:
             meta = self._meta(fact.seq)
             if unknown:
                 for stream in _streams_named(fact):
                     if entry := unknown.pop(stream, None):
-                        yield stream, entry.topic, encode(entry, meta)
+                        yield stream, entry.topic, encode(entry, meta), ()
             prefix = fact.prefix
             event = fact.event(next(codes[prefix]) if prefix else None)
-            yield fact.stream, event.topic, encode(event, meta)
+            details = fact.values.get("details")
+            claims = of_details(details, self._mark).values() if details else ()
+            yield fact.stream, event.topic, encode(event, meta), claims
 
     def _meta(self, seq: int) -> msgspec.Raw:
         """The envelope of a row's events."""

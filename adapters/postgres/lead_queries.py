@@ -1,7 +1,6 @@
-"""What the API asks about leads: histories from the log, pages from the read models."""
+"""What the API asks about one lead: its history from the log, its follow-ups."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -10,32 +9,30 @@ from psycopg.rows import dict_row
 
 from adapters.postgres import log_reader
 from adapters.postgres.builds import Build, live_builds
+from adapters.postgres.duplicate_queries import merged_into
 from adapters.postgres.log_reader import COLUMNS
 from adapters.postgres.tables import Connection
 from aggregates.event import Recorded
+from aggregates.lead.events import LeadCaptured
 
 Row: TypeAlias = dict[str, Any]
-Place: TypeAlias = tuple[datetime | None, UUID]
 
 HISTORY = (
     f"SELECT {COLUMNS} FROM log.leadlog_events WHERE originator_id = %s ORDER BY originator_version"
 )
+# The first capture of each of these leads; their streams are read whole, and they are few.
+CODES = (
+    "SELECT DISTINCT ON (originator_id) originator_id,"
+    " convert_from(state, 'UTF8')::jsonb ->> 'code' FROM log.leadlog_events"
+    " WHERE originator_id = ANY (%s) AND topic = %s ORDER BY originator_id, originator_version"
+)
 FOLLOW_UPS = (
-    "SELECT position, code, at, recorded_at, by, method, content, feedback, next_step,"
-    " next_step_due, stage, outcome, connected"
-    " FROM {table} WHERE lead = %s AND position > %s ORDER BY position LIMIT %s"
+    "SELECT f.position, f.lead, f.code, f.at, f.recorded_at, f.by, f.method, f.content,"
+    " f.feedback, f.next_step, f.next_step_due, f.stage, f.outcome, f.connected, f.late, f.vague,"
+    " ARRAY(SELECT a.name FROM {attachments} a WHERE a.lead = f.lead AND a.follow_up = f.code"
+    " ORDER BY a.position) AS attachments"
+    " FROM {follow_ups} f WHERE f.lead = ANY (%s) AND f.position > %s ORDER BY f.position LIMIT %s"
 )
-# Captured leads, newest first. Those whose capture time is unknown come last, so the index on
-# captured_at serves both halves.
-LEADS = (
-    "SELECT lead AS id, code, external_id, source_system, version, captured_at, stage,"
-    " CASE WHEN converted THEN 'converted' WHEN invalidated THEN 'invalid' ELSE 'open' END"
-    " AS disposition, customer, phone, email, source, industry, region, customer_type, campaign,"
-    " level, segment, owner, team, follow_ups, first_response_at, converted_at, amount"
-    " FROM {table} WHERE captured AND {conditions}"
-    " ORDER BY captured_at DESC, lead DESC LIMIT {limit}"
-)
-FILTERS = ("stage", "level", "source", "industry", "region", "owner", "team")
 
 
 def history(conn: Connection, lead: UUID) -> tuple[int, list[Recorded]]:
@@ -45,50 +42,23 @@ def history(conn: Connection, lead: UUID) -> tuple[int, list[Recorded]]:
     return position, log_reader.decode(rows)
 
 
+def codes(conn: Connection, leads: Sequence[UUID]) -> dict[UUID, str]:
+    """The codes of those of the leads that are captured."""
+    return dict(conn.execute(CODES, (list(leads), LeadCaptured.topic)).fetchall())
+
+
 def follow_ups(conn: Connection, lead: UUID, after: int, limit: int) -> tuple[int, list[Row]]:
-    """The lead's follow-ups recorded behind a position, in order of recording."""
-    build = live_builds(conn)["follow_ups"]
-    statement = sql.SQL(FOLLOW_UPS).format(table=_table(build, "follow_ups"))
-    rows = conn.cursor(row_factory=dict_row).execute(statement, (lead, after, limit)).fetchall()
-    return build.position, rows
+    """The lead's follow-ups recorded behind a position, in order, with their attachments' names.
 
-
-def leads(
-    conn: Connection, filters: Mapping[str, str], after: Place | None, limit: int
-) -> tuple[int, list[Row]]:
-    """A page of captured leads that have all of the `filters`' values, behind `after`."""
-    build = live_builds(conn)["leads"]
-    rows: list[Row] = []
-    if after is None or after[0] is not None:
-        known = "captured_at IS NOT NULL"
-        behind = "(captured_at, lead) < (%s, %s)" if after else "true"
-        rows = _page(conn, build, filters, (known, behind), after or (), limit)
-        after = None
-    if len(rows) < limit:
-        behind = "lead < %s" if after else "true"
-        place = after[1:] if after else ()
-        unknown = ("captured_at IS NULL", behind)
-        rows += _page(conn, build, filters, unknown, place, limit - len(rows))
-    return build.position, rows
-
-
-def _page(
-    conn: Connection,
-    build: Build,
-    filters: Mapping[str, str],
-    conditions: Sequence[str],
-    place: Sequence[Any],
-    limit: int,
-) -> list[Row]:
-    assert filters.keys() <= set(FILTERS)
-    wanted = (sql.SQL("{} = %s").format(sql.Identifier(name)) for name in filters)
-    statement = sql.SQL(LEADS).format(
-        table=_table(build, "leads"),
-        conditions=sql.SQL(" AND ").join((*map(sql.SQL, conditions), *wanted)),
-        limit=sql.Literal(limit),
-    )
+    Those of the leads merged into it are among them (A1).
+    """
+    builds = live_builds(conn)
+    group = [lead, *merged_into(conn, lead)]
+    names = ("follow_ups", "attachments")
+    tables = {name: _table(builds[name], name) for name in names}
     cursor = conn.cursor(row_factory=dict_row)
-    return cursor.execute(statement, (*place, *filters.values())).fetchall()
+    rows = cursor.execute(sql.SQL(FOLLOW_UPS).format(**tables), (group, after, limit)).fetchall()
+    return min(builds[name].position for name in names), rows
 
 
 def _table(build: Build, name: str) -> sql.Identifier:

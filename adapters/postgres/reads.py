@@ -6,7 +6,6 @@ When the database does not answer, a question ends in Unavailable, so that the c
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,10 +16,19 @@ from psycopg import sql
 from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from adapters.postgres import lead_queries, log_reader, reports
+from adapters.postgres import (
+    attachment_queries,
+    duplicate_queries,
+    lead_list,
+    lead_queries,
+    log_reader,
+    pool_queries,
+    reports,
+)
 from adapters.postgres.builds import live_builds
 from adapters.postgres.lead_refs import find_lead
 from adapters.postgres.tables import Connection
+from aggregates.directory.scope import Scope
 from aggregates.event import Recorded
 from aggregates.refusal import Refusal
 from commands.ports import Unavailable
@@ -77,6 +85,10 @@ class PostgresReads:
             self._codes[reference] = found
         return found
 
+    async def codes(self, leads: Sequence[UUID]) -> Mapping[UUID, str]:
+        """The codes of those of the leads that are captured, as the log has them now."""
+        return await self._ask(lead_queries.codes, leads)
+
     async def head(self) -> int:
         """The last position of the log."""
         return await self._ask(log_reader.head)
@@ -100,22 +112,63 @@ class PostgresReads:
         position, rows = await self._ask(lead_queries.follow_ups, lead, after, limit)
         return position, list(rows)
 
-    async def leads(
-        self, filters: Mapping[str, str], after: tuple[datetime | None, UUID] | None, limit: int
+    async def attachments(
+        self, part: str, scope: Scope, before: int | None, limit: int
     ) -> tuple[int, list[Mapping[str, Any]]]:
-        """A page of captured leads, newest first."""
-        position, rows = await self._ask(lead_queries.leads, filters, after, limit)
+        """Attachments whose name has this part, newest first."""
+        position, rows = await self._ask(attachment_queries.search, part, scope, before, limit)
         return position, list(rows)
 
-    async def report(self, name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def leads(
+        self,
+        filters: Mapping[str, Any],
+        scope: Scope,
+        *,
+        sort: str,
+        after: lead_list.Place | None,
+        limit: int,
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """A page of captured leads within a scope."""
+        position, rows = await self._ask(
+            lead_list.leads, filters, scope, sort=sort, after=after, limit=limit
+        )
+        return position, list(rows)
+
+    async def merged(self, lead: UUID) -> Mapping[UUID, str]:
+        """The leads merged into one, over several steps, with their codes."""
+        return await self._ask(duplicate_queries.merged_into, lead)
+
+    async def duplicates(
+        self, scope: Scope, after: int, limit: int, *, certain: bool | None
+    ) -> tuple[int, list[Mapping[str, Any]]]:
+        """Open suspicions that arose behind a position, with both leads."""
+        position, rows = await self._ask(
+            duplicate_queries.queue, scope, after, limit, certain=certain, zone=self._zone.key
+        )
+        return position, list(rows)
+
+    async def pooled(
+        self, pools: Sequence[str], after: int, limit: int
+    ) -> tuple[int, list[Mapping[str, Any]]]:
+        """Leads in pools, the longest there first, entered behind a position of the log."""
+        position, rows = await self._ask(pool_queries.pooled, pools, after, limit)
+        return position, list(rows)
+
+    async def report(self, name: str, given: Mapping[str, Any], scope: Scope) -> Mapping[str, Any]:
         """A report's body; Refusal for an unknown report or parameter."""
-        return await self._ask(_report, name, given, self._zone.key)
+        return await self._ask(_report, name, given, self._zone.key, scope)
 
     async def evidence(
-        self, name: str, bucket: str, given: Mapping[str, Any], after: int, limit: int
+        self,
+        name: str,
+        bucket: str,
+        given: Mapping[str, Any],
+        scope: Scope,
+        after: int,
+        limit: int,
     ) -> tuple[int, list[Mapping[str, Any]], int | None]:
         """A page of what stands behind a row of a report, and `after` of the next one."""
-        return await self._ask(_evidence, name, bucket, given, self._zone.key, after, limit)
+        return await self._ask(_evidence, name, bucket, given, self._zone.key, scope, after, limit)
 
     async def condition(self) -> Mapping[str, Any]:
         """The log's end and each read model's position."""
@@ -149,9 +202,11 @@ def _reached(conn: Connection, projection: str | None) -> int:
     return min(builds[name].position for name in ([projection] if projection else PROJECTIONS))
 
 
-def _report(conn: Connection, name: str, given: Mapping[str, Any], zone: str) -> Mapping[str, Any]:
+def _report(
+    conn: Connection, name: str, given: Mapping[str, Any], zone: str, scope: Scope
+) -> Mapping[str, Any]:
     report = find(name)
-    return reports.run(conn, report, read(report, given, zone))
+    return reports.run(conn, report, read(report, given, zone), scope)
 
 
 def _evidence(
@@ -160,12 +215,13 @@ def _evidence(
     bucket: str,
     given: Mapping[str, Any],
     zone: str,
+    scope: Scope,
     after: int,
     limit: int,
 ) -> tuple[int, list[Mapping[str, Any]], int | None]:
     report = find(name)
     params = read(report, given, zone)
-    page = reports.evidence(conn, report, params, bucket, after=after, limit=limit)
+    page = reports.evidence(conn, report, params, bucket, scope, after=after, limit=limit)
     return page.position, list(page.rows), page.next
 
 

@@ -6,13 +6,17 @@ of the log up to its position; of two live tables one may be ahead of it for a m
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from psycopg import sql
 
 from adapters.postgres import log_reader
 from adapters.postgres.builds import Build, live_builds
 from adapters.postgres.parking import parked_positions
+from adapters.postgres.row_scope import arguments, within
 from adapters.postgres.tables import Connection, fold_prefix
+from aggregates.directory.scope import EVERYTHING, Scope
 from aggregates.refusal import Refusal
 from commands.ports import Unavailable
 from projections.catalogue import PROJECTIONS
@@ -24,6 +28,10 @@ KNOWN_AT = (
     "SELECT coalesce(max(notification_id), 0) FROM log.leadlog_events WHERE recorded_at <= %s"
 )
 USE = "SELECT set_config('search_path', %s, true)"
+# As things are now: who may see a lead does not depend on what is asked about it.
+VISIBLE = (
+    f"CREATE TEMP TABLE visible ON COMMIT DROP AS SELECT l.lead FROM {{}} l WHERE {within('l')}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +46,14 @@ class Evidence:
     next: int | None
 
 
-def run(conn: Connection, report: Report, params: ReportParams) -> Body:
-    """The report's answer. Raises Refusal, or Unavailable when its tables are not there yet."""
+def run(conn: Connection, report: Report, params: ReportParams, scope: Scope = EVERYTHING) -> Body:
+    """The report's answer over the leads of a scope.
+
+    Raises Refusal, or Unavailable when its tables are not there yet.
+    """
+    params = replace(params, visible_only=not scope.everything)
     query = report.query(params)
-    with _facts(conn, report.projections, params) as position:
+    with _facts(conn, report.projections, params, scope) as position:
         return report.body(params, conn.execute(query.sql, query.args), position)
 
 
@@ -50,6 +62,7 @@ def evidence(
     report: Report,
     params: ReportParams,
     bucket: str,
+    scope: Scope = EVERYTHING,
     *,
     after: int = 0,
     limit: int | None = None,
@@ -58,20 +71,27 @@ def evidence(
 
     Their counts equal the row's. At most `limit` of them, behind position `after`.
     """
+    params = replace(params, visible_only=not scope.everything)
     query = report.evidence_query(params, bucket, after=after, limit=limit)
     needed = (*report.projections, *report.evidence(params).projections)
-    with _facts(conn, needed, params) as position:
+    with _facts(conn, needed, params, scope) as position:
         rows = conn.execute(query.sql, query.args).fetchall()
     more = rows[-1][0] if rows and len(rows) == limit else None
     return Evidence(position, [row for _, row in rows], more)
 
 
 @contextmanager
-def _facts(conn: Connection, names: Sequence[str], params: ReportParams) -> Iterator[int]:
+def _facts(
+    conn: Connection, names: Sequence[str], params: ReportParams, scope: Scope
+) -> Iterator[int]:
     """A transaction in which bare table names mean the facts asked for; yields the position."""
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         builds = _builds(conn, names)
+        if params.visible_only:
+            (leads,) = _builds(conn, ["leads"])
+            table = sql.Identifier(leads.schema, "leads")
+            conn.execute(sql.SQL(VISIBLE).format(table), arguments(scope))
         if params.historical:
             position = _last_position(conn, params)
             for build in builds:

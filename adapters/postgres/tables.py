@@ -3,7 +3,8 @@
 `place` is the schema they lie in; `pg_temp` makes scratch tables that the transaction drops.
 """
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from copy import copy
 from dataclasses import fields
 from datetime import datetime
 from operator import attrgetter
@@ -100,10 +101,12 @@ def _load(
     place: str,
     batch: Sequence[Recorded],
     working: WorkingSet,
-) -> list[Any]:
-    """Put the rows a batch needs into the working set; returns their keys."""
+) -> dict[Any, Any]:
+    """Put the rows a batch needs into the working set; returns their keys, and beside those of a
+    whole table what they were, for few of its rows change.
+    """
     if table.facts:
-        return []
+        return {}
     statement = sql.SQL("SELECT {} FROM {}").format(
         sql.SQL(", ").join(map(sql.Identifier, table.columns)), sql.Identifier(place, table.name)
     )
@@ -115,19 +118,21 @@ def _load(
         cursor.execute(wanted, (list({r.stream for r in batch}),))
     rows = working.rows(table)
     rows.update((record[0], table.row(*record)) for record in cursor)
-    return list(rows)
+    return {key: copy(row) if table.whole else None for key, row in rows.items()}
 
 
 def _replace(
-    conn: Connection, table: Table[Any], place: str, known: Sequence[Any], working: WorkingSet
+    conn: Connection, table: Table[Any], place: str, known: Mapping[Any, Any], working: WorkingSet
 ) -> None:
     """Put the working set's rows in the place of those it was loaded with."""
-    if known:
+    rows = working.rows(table)
+    changed = {key: row for key, row in rows.items() if known.get(key) != row}
+    if gone := [key for key in known if key in changed or key not in rows]:
         statement = sql.SQL("DELETE FROM {} WHERE {} = ANY (%s)").format(
             sql.Identifier(place, table.name), sql.Identifier(table.key[0])
         )
-        conn.execute(statement, (known,))
-    _copy(conn, table, place, list(working.rows(table).values()))
+        conn.execute(statement, (gone,))
+    _copy(conn, table, place, list(changed.values()))
 
 
 def _copy(conn: Connection, table: Table[Any], place: str, rows: Sequence[Any]) -> None:

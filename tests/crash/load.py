@@ -95,7 +95,7 @@ class Load:
         lead = UUID(answer.json()["id"])
         version, position = answer.headers["etag"].strip('"'), answer.headers["leadlog-position"]
         self.answers.append(Acknowledged(key, says, lead, int(version), int(position)))
-        if answer.status_code == 201 and version == "2":
+        if "location" in answer.headers:
             self._leads.append(lead)
 
     async def _read_own_write(self, http: httpx.AsyncClient, answer: Acknowledged) -> None:

@@ -22,8 +22,9 @@ from aggregates.lead.capture import capture
 from aggregates.lead.events import FollowUpRecorded
 from aggregates.lead.follow_up import record_follow_up
 from aggregates.lead.state import Lead, evolve
-from aggregates.policy.builtin import FOLLOW_UP_QUALITY
-from commands.loop import CommandLoop, Intent, Reply
+from aggregates.policy.book import Policies
+from aggregates.policy.work import Pipeline
+from commands.loop import CommandLoop, Intent, Reply, by_state
 from tests.checker import Acknowledged, check
 from tests.proxy import LossyProxy
 from tests.seed import SEED
@@ -91,12 +92,15 @@ async def _commands(proxy: LossyProxy, rng: Random) -> list[Acknowledged]:
 
 
 def _intent(lead: UUID, decide: Decide, version: int | None = None) -> Intent[Lead]:
-    return Intent(lead, decide, Meta("user:chen", uuid4()), b"body", version, repeatable=True)
+    meta = Meta("user:chen", uuid4())
+    return Intent(lead, by_state(decide), meta, b"body", version, repeatable=True)
 
 
 def _follow_up(lead: UUID, mark: str, version: int) -> Intent[Lead]:
     record = FollowUpRecorded(code="GJ1", connected=False, content=mark)
-    decide = partial(record_follow_up, now=NOW, record=record, quality=FOLLOW_UP_QUALITY)
+    decide = partial(
+        record_follow_up, now=NOW, record=record, quality=Policies().follow_up, pipeline=Pipeline()
+    )
     return _intent(lead, decide, version - 1)
 
 

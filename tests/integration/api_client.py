@@ -20,9 +20,10 @@ from adapters.tokens import issue
 from aggregates.lead.state import Lead, evolve
 from api.app import create_app
 from commands.caller import Caller
+from commands.lead.entry import CaptureLead
 from commands.leads import LeadCommands
 from commands.loop import CommandLoop
-from commands.models import CaptureLead
+from commands.register import BuiltIn
 
 PHONE, EMAIL = "13912345678", "zhang.wei@example.cn"
 CUSTOMER = {
@@ -109,7 +110,7 @@ async def begin_simulation(dsn: str, at: datetime) -> str:
     clock = SimulatedClock(at)
     log = PostgresEventLog(dsn, simulated_now=clock.now)
     commands = LeadCommands(
-        CommandLoop(log, Lead, evolve), log, clock, company.zone, company.ledger_key
+        CommandLoop(log, Lead, evolve), log, BuiltIn(), clock, company.zone, company.ledger_key
     )
     command = CaptureLead(customer="B制造有限公司")
     reply = await commands.execute(command, lead=None, caller=Caller("process:test"))

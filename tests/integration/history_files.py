@@ -41,8 +41,12 @@ def write(directory: Path, content: str | bytes, name: str = "history.csv") -> P
 def imported(
     dsn: str, file: Path, *options: object, source: str = "crm"
 ) -> "subprocess.CompletedProcess[str]":
+    return program(dsn, "import", "history", file, "--source", source, *options)
+
+
+def program(dsn: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
     """The program's `main` in this process: starting one costs more than most of these imports."""
-    line = ["leadlog", "import", "history", *map(str, (file, "--source", source, *options))]
+    line = ["leadlog", *map(str, arguments)]
     code: object = 0
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -63,7 +67,12 @@ def imported(
 
 def command(dsn: str, *arguments: object) -> tuple[list[str], dict[str, str]]:
     """The same as a program of its own, which can be killed."""
-    line = [sys.executable, "-m", "adapters.cli", "import", "history", *map(str, arguments)]
+    return program_line(dsn, "import", "history", *arguments)
+
+
+def program_line(dsn: str, *arguments: object) -> tuple[list[str], dict[str, str]]:
+    """How to start the program on a database: its command line and environment."""
+    line = [sys.executable, "-m", "adapters.cli", *map(str, arguments)]
     return line, os.environ | {"LEADLOG_DATABASE": dsn, UNSAFE: "true"}
 
 

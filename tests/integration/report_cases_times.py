@@ -4,10 +4,15 @@ from tests.integration.report_cases import MISSING, Histories, ask, counts
 from tests.integration.report_log import (
     assigned,
     captured,
+    changed,
     contacted,
     entered,
     lost,
+    merged,
+    paused,
     reopened,
+    reversed_,
+    unmerged,
     when,
     won,
 )
@@ -141,6 +146,29 @@ HISTORIES: Histories = {
                 total={"n": 1, "hours.mean": 18.0, "first_attempt.hours.mean": 17.0},
                 since="assignment",
             ),
+        ],
+    ),
+    "A3 cadence: gaps between contacts of known time, in the order of the contacts": (
+        [
+            captured("a", "2024-05-01 10:00", source="web"),
+            contacted("a", "2024-05-04 10:00"),
+            contacted("a", "2024-05-02 10:00", connected=False),
+            contacted("a", None),
+            contacted("a", "2024-05-08 22:00"),
+            captured("once", "2024-05-01 10:00", source="fair"),
+            contacted("once", "2024-05-02 10:00"),
+            captured("never", "2024-05-01 10:00", source="web"),
+        ],
+        [
+            ask(
+                "follow-up-cadence",
+                {
+                    "web": {"n": 2, "gap_days.min": 2.0, "gap_days.max": 4.5},
+                    "fair": {"n": 0, "gap_days.mean": None},
+                },
+                total={"n": 2, "gap_days.mean": 3.25},
+                dimension="source",
+            )
         ],
     ),
     "activity: who did it, how, when; unknown times count, leads never captured do not": (
@@ -315,6 +343,112 @@ HISTORIES: Histories = {
                 },
                 {"converted": 3, "amount": "85001.01"},
             )
+        ],
+    ),
+    "G1 G4 R61 R63 A20 conversions: the cycle and the nodes, in calendar days": (
+        [
+            captured("a", "2024-05-01 09:15"),
+            entered("a", "2024-05-01 09:15", "待跟进"),
+            entered("a", "2024-05-02 14:30", "方案提交"),
+            entered("a", None, "商务谈判"),
+            won("a", "2024-05-20 11:00"),
+            entered("a", "2024-05-20 11:00", "成交"),
+            entered("a", "2024-05-21 09:00", "商务谈判"),
+            captured("b", "2024-05-01 09:15"),
+            entered("b", "2024-05-02 10:00", "方案提交"),
+            won("b", None),
+            captured("c", "2024-05-01 09:15"),
+            won("c", "2024-05-01 23:59"),
+            entered("c", "2024-05-01 23:50", "方案提交"),
+            reversed_("c", "2024-05-02 10:00"),
+            won("c", "2024-05-02 00:10"),
+        ],
+        [
+            ask(
+                "conversions",
+                {
+                    "X-a": {
+                        "cycle_days": 19,
+                        "nodes.0.text": "待跟进后第19天签约",
+                        "nodes.1.stage": "方案提交",
+                        "nodes.1.entered_at": "2024-05-02T14:30:00+08:00",
+                        "nodes.1.days_before_signing": 18,
+                        "nodes.1.text": "方案提交后第18天签约",
+                    },
+                    "X-b": {"cycle_days": None},
+                    "X-c": {"nodes.0.text": "方案提交后第1天签约"},
+                },
+            )
+        ],
+    ),
+    "A24 the rate at a conversion knows no later merge, reversal or change of source": (
+        [
+            captured("a", "2024-05-01 10:00", source="web"),
+            captured("b", "2024-05-01 10:00", source="web"),
+            captured("twin", "2024-05-01 10:00", source="web"),
+            captured("c", "2024-05-01 10:00", source="fair"),
+            merged("twin", "2024-05-02 10:00", "b"),
+            won("a", "2024-05-02 10:00"),
+            won("b", "2024-05-03 10:00"),
+            reversed_("b", "2024-05-04 10:00"),
+            unmerged("twin", "2024-05-04 10:00"),
+            won("b", "2024-05-05 10:00"),
+            changed("a", "2024-05-06 10:00", source="fair"),
+            won("c", "2024-05-07 10:00"),
+        ],
+        [
+            ask(
+                "conversions",
+                {
+                    "X-a": {
+                        "source": "fair",
+                        "rate_at_conversion.converted": 1,
+                        "rate_at_conversion.leads": 2,
+                        "rate": 1.0,
+                    },
+                    "X-b": {
+                        "rate_at_conversion.converted": 2,
+                        "rate_at_conversion.leads": 3,
+                        "rate": 0.5,
+                    },
+                    "X-c": {
+                        "rate_at_conversion.converted": 2,
+                        "rate_at_conversion.leads": 2,
+                        "rate": 1.0,
+                    },
+                },
+            ),
+            ask("conversions", {"X-a": {"rate_at_conversion.leads": 2, "rate": 0.5}},
+                as_of=when("2024-05-02 11:00")),
+        ],
+    ),
+    "R58 R107 A15 A25 what a lead counts as: lost after won, reopened, taken back, paused": (
+        [
+            captured("won then lost", "2024-05-01 10:00"),
+            won("won then lost", "2024-05-02 10:00", "10"),
+            lost("won then lost", "2024-05-03 10:00"),
+            captured("taken back", "2024-05-01 10:00"),
+            won("taken back", "2024-05-02 10:00", "20"),
+            reversed_("taken back", "2024-05-03 10:00"),
+            captured("lost and taken back", "2024-05-01 10:00"),
+            won("lost and taken back", "2024-05-02 10:00", "30"),
+            lost("lost and taken back", "2024-05-02 11:00"),
+            reversed_("lost and taken back", "2024-05-03 10:00"),
+            captured("reopened", "2024-05-01 10:00"),
+            lost("reopened", "2024-05-02 10:00"),
+            reopened("reopened", "2024-05-03 10:00"),
+            captured("paused", "2024-05-01 10:00"),
+            paused("paused", "2024-05-02 10:00"),
+            captured("paused and lost", "2024-05-01 10:00"),
+            paused("paused and lost", "2024-05-02 10:00"),
+            lost("paused and lost", "2024-05-03 10:00"),
+        ],
+        [
+            ask("conversion", total={**counts(6, 1, 2), "amount": "10.00"}),
+            ask("conversion", total=counts(4, 1), denominator="valid"),
+            ask("wins", total={"converted": 1, "amount": "10.00"}),
+            ask("cycle-time", total={"n": 1}),
+            ask("conversion", total=counts(6, 3, 1), as_of=when("2024-05-02 12:00")),
         ],
     ),
     "as_of: only facts of known time strictly before; not captured by then = not there": (

@@ -63,6 +63,14 @@ def reopened(lead: str, time: str | None) -> Fact:
     return lead, e.LeadReopened(occurred_at=when(time))
 
 
+def paused(lead: str, time: str | None) -> Fact:
+    return lead, e.LeadPaused(occurred_at=when(time), reason="预算未批")
+
+
+def changed(lead: str, time: str | None, **details: Any) -> Fact:
+    return lead, e.InfoChanged(occurred_at=when(time), details=details)
+
+
 def won(lead: str, time: str | None, amount: str | None = None, **more: Any) -> Fact:
     value = None if amount is None else Decimal(amount)
     return lead, e.LeadConverted(occurred_at=when(time), amount=value, **more)
@@ -70,6 +78,14 @@ def won(lead: str, time: str | None, amount: str | None = None, **more: Any) -> 
 
 def reversed_(lead: str, time: str | None) -> Fact:
     return lead, e.ConversionReversed(occurred_at=when(time), reason="entered wrongly")
+
+
+def merged(lead: str, time: str | None, into: str) -> Fact:
+    return lead, e.LeadsMerged(occurred_at=when(time), into=stream(into), into_code=f"X-{into}")
+
+
+def unmerged(lead: str, time: str | None) -> Fact:
+    return lead, e.MergeUndone(occurred_at=when(time), into=stream(lead))
 
 
 def stream(lead: str) -> UUID:

@@ -46,9 +46,15 @@ class Known:
     lost: bool = False
     lost_at: datetime | None = None
     rate_then: tuple[int, int] | None = None
+    into: str | None = None
+    absorbed: list["Known"] = field(default_factory=list)
+
+    def group_contacts(self) -> list[Told]:
+        return [contact for lead in (self, *self.absorbed) for contact in lead.contacts]
 
     def responses(self, *, connected: bool) -> list[datetime]:
-        return [c.time for c in self.contacts if c.time and (c.data["connected"] or not connected)]
+        contacts = self.group_contacts()
+        return [c.time for c in contacts if c.time and (c.data["connected"] or not connected)]
 
 
 def understand(facts: Iterable[Told]) -> dict[str, Known]:
@@ -76,11 +82,28 @@ def understand(facts: Iterable[Told]) -> dict[str, Known]:
             case "won":
                 lead.won, lead.won_at, lead.won_by = True, fact.time, lead.values.get("owner")
                 lead.amount = fact.data["amount"] or lead.amount
-                mates = [x for x in leads.values() if x.captured and _channel(x) == _channel(lead)]
-                lead.rate_then = (sum(x.won for x in mates), len(mates)) if lead.captured else None
+                mates = _mates(lead, leads)
+                counts = lead.captured and not lead.into
+                lead.rate_then = (sum(x.won for x in mates), len(mates)) if counts else None
             case "reversed":
                 lead.won, lead.won_at, lead.won_by, lead.amount = False, None, None, None
+            case "merged":
+                lead.into = fact.data["into"]
+            case "unmerged":
+                lead.into = None
+    for lead in [lead for lead in leads.values() if lead.into]:
+        survivor = lead
+        while survivor.into and survivor.into in leads:
+            survivor = leads[survivor.into]
+        if not survivor.into:
+            survivor.absorbed.append(lead)
     return leads
+
+
+def _mates(lead: Known, leads: dict[str, Known]) -> list[Known]:
+    """The leads that count in the same channel."""
+    counted = [x for x in leads.values() if x.captured and not x.into]
+    return [x for x in counted if _channel(x) == _channel(lead)]
 
 
 def _channel(lead: Known) -> str:
@@ -95,7 +118,8 @@ def _owners(lead: Known, attribution: str) -> list[str | None]:
         case "first":
             return [lead.owners[0] if lead.owners else None]
         case "all":
-            return [*lead.owners] or [None]
+            ever = [owner for x in (lead, *lead.absorbed) for owner in x.owners]
+            return [*dict.fromkeys(ever)] or [None]
     return [lead.won_by if lead.won else current]
 
 
@@ -171,13 +195,15 @@ def ratio(part: int, whole: int) -> float | None:
 
 
 def conversion(leads: list[Known], given: dict[str, Any]) -> dict[str, Any]:
+    merged = sum(bool(x.into) for x in leads)
+    leads = [x for x in leads if not x.into]
     if given.get("denominator") == "valid":
         leads = [x for x in leads if x.won or not x.lost]
     won = sum(x.won for x in leads)
     lost = sum(x.lost and not x.won for x in leads)
     return {
         "leads": len(leads), "converted": won, "lost": lost, "open": len(leads) - won - lost,
-        "merged": 0, "rate": ratio(won, len(leads)),
+        "merged": merged, "rate": ratio(won, len(leads)),
         "amount": money(x.amount for x in leads if x.won),
     }  # fmt: skip
 
@@ -217,6 +243,14 @@ def response_time(leads: list[Known], given: dict[str, Any]) -> dict[str, Any]:
     return {**waited(connected=True), "first_attempt": waited(connected=False)}
 
 
+def cadence(leads: list[Known], _: dict[str, Any]) -> dict[str, Any]:
+    gaps = []
+    for lead in leads:
+        times = sorted(lead.responses(connected=False))
+        gaps += [units(b - a, DAY) for a, b in pairwise(times)]
+    return {"n": len(gaps), "gap_days": spread(gaps)}
+
+
 def activity(contacts: list[tuple[Known, Told]], _: dict[str, Any]) -> dict[str, Any]:
     return {
         "follow_ups": len(contacts),
@@ -252,7 +286,7 @@ def stage_duration(stays: list[tuple[Known, Told]], _: dict[str, Any]) -> dict[s
 def conversions(leads: list[Known], facts: dict[str, Known]) -> list[dict[str, Any]]:
     rows = []
     for x in leads:
-        mates = [m for m in facts.values() if m.captured and _channel(m) == _channel(x)]
+        mates = _mates(x, facts)
         won, seen = x.rate_then or (None, None)
         rows.append({
             "lead": f"X-{x.name}", "code": f"X-{x.name}", "source_system": None,
@@ -265,8 +299,22 @@ def conversions(leads: list[Known], facts: dict[str, Known]) -> list[dict[str, A
                 "converted": won, "leads": seen,
             },
             "rate": ratio(sum(m.won for m in mates), len(mates)),
+            "nodes": _nodes(x),
         })  # fmt: skip
     return sorted(rows, key=lambda row: row["lead"])
+
+
+def _nodes(x: Known) -> list[dict[str, Any]]:
+    way = [s for s in x.stages if s.time and x.won_at and s.time <= x.won_at]
+    way = [s for s in way if s.data["stage"] != "成交"]
+    found = []
+    for s in sorted(way, key=lambda s: (s.time, s.position)):
+        days = (x.won_at.date() - s.time.date()).days
+        found.append({
+            "stage": s.data["stage"], "entered_at": s.time.isoformat() + "+08:00",
+            "days_before_signing": days, "text": f"{s.data['stage']}后第{days}天签约",
+        })  # fmt: skip
+    return found
 
 
 def _inside(time: datetime | None, start: str | None, end: str | None) -> bool:
@@ -284,7 +332,7 @@ def _units_of(name: str, leads: list[Known]) -> list[tuple[Any, Known, datetime 
             return [
                 ((x, c), x, c.time,
                  {"by": c.data["by"], "method": c.data["method"], "month": _month(c.time)})
-                for x in leads for c in x.contacts
+                for x in leads for c in x.group_contacts()
             ]  # fmt: skip
         case "funnel" | "stage-duration":
             return [
@@ -303,7 +351,7 @@ def _units_of(name: str, leads: list[Known]) -> list[tuple[Any, Known, datetime 
 FIGURES: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
     "conversion": conversion, "cycle-time": cycle_time, "wins": wins,
     "response-time": response_time, "activity": activity, "funnel": funnel,
-    "stage-duration": stage_duration,
+    "stage-duration": stage_duration, "follow-up-cadence": cadence,
 }  # fmt: skip
 
 
@@ -316,6 +364,8 @@ def answer(name: str, given: dict[str, Any], told: list[Told]) -> tuple[list[dic
     known = understand(facts)
     cohort = given.get("cohort")
     leads = [x for x in known.values() if x.captured and cohort in (None, _month(x.at))]
+    if name != "conversion":  # the only report that tells how many are merged
+        leads = [x for x in leads if not x.into]
     counted = [
         u for u in _units_of(name, leads) if _inside(u[2], given.get("from"), given.get("to"))
     ]

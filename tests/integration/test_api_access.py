@@ -1,10 +1,13 @@
 """Who is let in, and to what: every route of the application with every role (P8)."""
 
+from uuid import UUID
+
 import pytest
 
 from aggregates.directory.register import ROLES
 from api.access import ALLOWED, require
-from api.leads import VERBS
+from api.command_route import CommandRoute
+from api.directory import LISTS
 from api.problems import Problem
 from commands.caller import Principal
 from tests.integration.api_client import CONTACT, CUSTOMER, Api, problem
@@ -13,7 +16,15 @@ pytestmark = pytest.mark.anyio
 
 BODIES = {
     "lead.capture": CUSTOMER,
+    "lead.complete-info": {"region": "华东"},
+    "lead.label": {"level": "high"},
+    "lead.merge": {"into": str(UUID(int=0))},
+    "lead.dismiss-duplicate": {"other": str(UUID(int=0))},
     "lead.assign": {"owner": "王芳"},
+    "lead.hand-over": {"to": "李雷"},
+    "lead.release": {},
+    "lead.claim": {},
+    "directory.hand-over": {"to": "李雷"},
     "lead.advance": {"stage": "方案提交"},
     "lead.follow-up": CONTACT,
     "lead.invalidate": {"reason": "空号"},
@@ -21,41 +32,69 @@ BODIES = {
     "lead.convert": {},
     "lead.reverse-conversion": {"reason": "合同撤销"},
 }
-READS = ("lead.read", "report.read")
+READS = {
+    "/v1/reports": "report.read",
+    "/v1/users": "directory.read",
+    "/v1/teams": "directory.read",
+    "/v1/policies": "policy.read",
+    "/v1/calendars": "policy.read",
+    **dict.fromkeys(LISTS.values(), "list.read"),
+    "/v1/duplicates": "duplicates.read",
+    "/v1/pools": "pool.read",
+    "/v1/": "lead.read",
+}
+"""The action of a read by how its path begins."""
+UPLOADS = {"/v1/leads/{ref}/attachments": "lead.attach"}
+"""Commands whose body is a file and not JSON."""
+OUTSIDE = "/v1/intake/{key}"
+"""Without a token, and with a key of its own: tests/integration/test_intake.py."""
+PLACES = {"bucket": "all", "kind": "pause", "ref": "pause", "attachment": str(UUID(int=0))}
 
 
 def _routes(api: Api, ref: str) -> list[tuple[str, str, str]]:
     """Method, address and action of everything below /v1 that the application documents."""
+    routes = (route for route in api.app.routes if isinstance(route, CommandRoute))
+    commands = UPLOADS | {route.path_format: route.name for route in routes}
     paths = api.app.openapi()["paths"]
     return [
-        (method.upper(), _address(path, ref), _action(method, path))
+        (
+            method.upper(),
+            _address(path, ref),
+            commands[path] if method == "post" else _read(path),
+        )
         for path, item in paths.items()
         for method in item
-        if path.startswith("/v1/")
+        if path.startswith("/v1/") and path != OUTSIDE
     ]
 
 
 def _address(path: str, ref: str) -> str:
-    return path.replace("{ref}", ref).replace("{name}", "conversion").replace("{bucket}", "all")
+    places = PLACES | {"name": "conversion"}
+    if path.startswith("/v1/leads"):
+        places["ref"] = ref
+    if path.startswith(("/v1/users", "/v1/teams")):
+        places |= {"ref": "supervisor-person", "name": "supervisor-person"}
+    return path.format_map(places)
 
 
-def _action(method: str, path: str) -> str:
-    if method == "get":
-        return "report.read" if path.startswith("/v1/reports") else "lead.read"
-    actions = {f"/v1/leads/{{ref}}{verb.path}": verb.action for verb in VERBS}
-    return actions.get(path, "lead.capture")
+def _read(path: str) -> str:
+    return next(action for begin, action in READS.items() if path.startswith(begin))
 
 
 @pytest.mark.parametrize("role", ROLES)
 async def test_a_role_may_do_what_the_table_allows_and_nothing_else(api: Api, role: str) -> None:
     lead = await api.lead()
+    person = {"name": "supervisor-person", "role": "supervisor", "team": "east"}
+    assert (await api.post("/v1/users", person)).status_code == 201
     await api.project()
     routes = _routes(api, lead["id"])
-    assert {action for _, _, action in routes} == ALLOWED.keys() == {*BODIES, *READS}
+    assert {action for _, _, action in routes} == ALLOWED.keys()
     for method, url, action in routes:
-        answer = await api.call(method, url, role=role, json=BODIES.get(action))
+        if action == "directory.change":  # a leaver's leads are counted in the read models
+            await api.project()
+        answer = await api.call(method, url, role=role, json=BODIES.get(action, {}))
         if role in ALLOWED[action]:
-            assert answer.status_code in (200, 201, 422), (method, url, answer.text)
+            assert answer.status_code in (200, 201, 404, 422), (method, url, answer.text)
         else:
             problem(answer, 403, "forbidden")
 

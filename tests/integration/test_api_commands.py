@@ -8,7 +8,7 @@ import anyio
 import psycopg
 import pytest
 
-from commands.leads import DECISIONS
+from commands.leads import WIRING
 from tests.integration.api_client import (
     CONTACT,
     CUSTOMER,
@@ -30,8 +30,8 @@ async def test_a_captured_lead_has_an_address_a_version_and_a_position(api: Api)
     lead = answer.json()
     assert answer.status_code == 201
     assert answer.headers["location"] == f"/v1/leads/{lead['id']}"
-    assert answer.headers["etag"] == f'"{lead["version"]}"' == '"2"'
-    assert answer.headers["leadlog-position"] == "2"
+    assert answer.headers["etag"] == f'"{lead["version"]}"' == '"4"'
+    assert answer.headers["leadlog-position"] == "4"
     assert lead["code"].startswith("XLSH") and lead["code"].endswith("001")
     assert lead["stage"] == "待分配" and lead["disposition"] == "open"
     assert lead["captured_at"].endswith("+08:00")
@@ -65,11 +65,14 @@ async def test_a_lead_lives_through_every_command(api: Api) -> None:
 
 
 async def test_the_examples_of_the_documentation_are_accepted(api: Api) -> None:
-    examples = {model.__name__: model.model_json_schema()["examples"][0] for model in DECISIONS}
+    examples = {model.__name__: model.model_json_schema()["examples"][0] for model in WIRING}
     answer = await api.post("/v1/leads", examples["CaptureLead"])
     assert answer.status_code == 201
     path = f"/v1/leads/{answer.json()['id']}"
     for verb, name, status in (
+        (":complete-info", "CompleteInfo", 200),
+        (":label", "SetLabel", 200),
+        (":clear-label", "ClearLabel", 200),
         (":assign", "AssignLead", 200),
         ("/follow-ups", "RecordFollowUp", 201),
         (":advance", "AdvanceLead", 200),
@@ -101,7 +104,7 @@ async def test_what_the_rules_forbid_is_refused_and_changes_nothing(
 ) -> None:
     path = f"/v1/leads/{(await api.lead())['id']}"
     if before:
-        await api.post(path + before, {"reason": "r"} if before == ":invalidate" else {})
+        await api.post(path + before, {"reason": "其他"} if before == ":invalidate" else {})
     lead = (await api.get(path)).json()
     problem(await api.post(path + verb, body), 422, code)
     assert (await api.get(path)).json() == lead
@@ -119,7 +122,7 @@ async def test_a_vague_follow_up_is_refused_with_what_is_missing(api: Api) -> No
 
 
 async def test_codes_count_per_day_and_widen_after_999(dsn: str) -> None:
-    """Golden case 6."""
+    """G6, R72, A23."""
     first = await begin_simulation(dsn, MORNING)
     with psycopg.connect(dsn) as conn:
         conn.execute("SELECT log.take_codes('XLSH', '2024-05-01', 997)")
@@ -151,7 +154,7 @@ async def test_a_command_that_changes_nothing_is_answered_all_the_same(api: Api)
     path = f"/v1/leads/{(await api.lead(owner='王芳'))['id']}"
     answer = await api.post(path + ":assign", {"owner": "王芳"})
     assert answer.status_code == 200
-    assert answer.headers["etag"] == '"4"' and answer.headers["leadlog-position"] == "4"
+    assert answer.headers["etag"] == '"6"' and answer.headers["leadlog-position"] == "6"
 
 
 async def test_any_script_and_long_text_survive_the_way_through(api: Api) -> None:
@@ -174,7 +177,7 @@ async def test_contact_details_are_masked_in_every_answer(api: Api) -> None:
         await api.post(path + ":advance", {"stage": "方案提交", "reason": PHONE}),
         await api.post(path + ":convert", {}),
         await api.post(path + ":reverse-conversion", {"reason": PHONE}),
-        await api.post(path + ":invalidate", {"reason": f"空号 {PHONE}", "note": EMAIL}),
+        await api.post(path + ":invalidate", {"reason": "其他", "note": f"{EMAIL} 空号 {PHONE}"}),
     ]
     await api.project()
     answers += [
@@ -239,10 +242,10 @@ async def test_a_double_click_makes_one_lead(api: Api) -> None:
 
 async def test_if_match_lets_only_the_version_pass_that_was_seen(api: Api) -> None:
     path = f"/v1/leads/{(await api.lead())['id']}:assign"
-    answer = await api.post(path, {"owner": "王芳"}, headers={"If-Match": '"2"'})
-    assert answer.status_code == 200 and answer.headers["etag"] == '"4"'
-    stale = await api.post(path, {"owner": "李雷"}, headers={"If-Match": '"2"'})
-    assert "expected version 2, found 4" in problem(stale, 412, "version-mismatch")["detail"]
+    answer = await api.post(path, {"owner": "王芳"}, headers={"If-Match": '"4"'})
+    assert answer.status_code == 200 and answer.headers["etag"] == '"6"'
+    stale = await api.post(path, {"owner": "李雷"}, headers={"If-Match": '"4"'})
+    assert "expected version 4, found 6" in problem(stale, 412, "version-mismatch")["detail"]
     for nonsense in ("2", 'W/"2"', '"x"', "*", '"1", "2"'):
         answer = await api.post(path, {"owner": "李雷"}, headers={"If-Match": nonsense})
         problem(answer, 400, "invalid-parameter")

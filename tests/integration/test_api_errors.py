@@ -163,7 +163,8 @@ async def test_a_wrong_method_names_the_right_ones(api: Api) -> None:
 ALWAYS_CONFLICT = """
 CREATE OR REPLACE FUNCTION log.append(
   commands uuid[], fingerprints bytea[], owners int[], streams uuid[], versions bigint[],
-  topics text[], states bytea[], simulated_now timestamptz DEFAULT NULL
+  topics text[], states bytea[], simulated_now timestamptz DEFAULT NULL,
+  claimants int[] DEFAULT '{}', claims bytea[] DEFAULT '{}', known bigint[] DEFAULT '{}'
 ) RETURNS TABLE (command int, outcome text, "position" bigint, stamp timestamptz)
 LANGUAGE sql AS $$
   SELECT n::int, 'conflict', NULL::bigint, NULL::timestamptz

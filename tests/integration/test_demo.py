@@ -21,13 +21,16 @@ from adapters.demo import company
 from adapters.demo.fill import Demo, fill, find_demo
 from adapters.demo.plan import plan
 from adapters.demo.story import Times
-from adapters.people import TOKEN_FILE, operator
+from adapters.directory import operator
+from adapters.people import TOKEN_FILE
 from adapters.postgres import reports
 from adapters.postgres.runner import catch_up
 from adapters.postgres.tables import connect
 from adapters.postgres.verify import verify
 from adapters.settings import Settings
-from commands.models import AssignLead, CaptureLead, RecordFollowUp
+from commands.lead.entry import CaptureLead
+from commands.lead.ownership import AssignLead
+from commands.lead.work import RecordFollowUp
 from projections.catalogue import PROJECTIONS
 from projections.reports.catalogue import find
 from projections.reports.params import read

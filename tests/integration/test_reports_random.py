@@ -34,7 +34,7 @@ OWN = {
 }
 KINDS = (
     *("captured", "assigned", "entered", "entered", "contacted", "contacted"),
-    *("won", "won", "lost", "reopened", "reversed"),
+    *("won", "won", "lost", "reopened", "reversed", "merged", "unmerged"),
 )
 
 
@@ -64,7 +64,14 @@ def told(rng: random.Random, position: int) -> Told:
         data["connected"] = rng.random() < 0.5
         data["by"] = rng.choice(("Li", "Wang", None))
         data["method"] = rng.choice(("call", "visit"))
-    return Told(position, rng.choice(LEADS), kind, rng.choice((time, time, time, None)), data)
+    lead = rng.choice(LEADS)
+    if kind == "merged":
+        earlier = LEADS[: LEADS.index(lead)]  # no command makes a ring
+        if not earlier:
+            kind = "unmerged"
+        else:
+            data["into"] = rng.choice(earlier)
+    return Told(position, lead, kind, rng.choice((time, time, time, None)), data)
 
 
 def as_event(fact: Told) -> Fact:
@@ -84,6 +91,10 @@ def as_event(fact: Told) -> Fact:
             return write.lost(lead, time)
         case "reopened":
             return write.reopened(lead, time)
+        case "merged":
+            return write.merged(lead, time, fact.data["into"])
+        case "unmerged":
+            return write.unmerged(lead, time)
         case "won":
             amount = fact.data["amount"]
             return write.won(lead, time, amount and str(amount), details=values)
@@ -159,6 +170,7 @@ def _evidence_equals(log: Log, name: str, given: dict[str, Any], row: dict[str, 
         "wins": row.get("converted", 0),
         "conversions": 1,
         "response-time": row.get("n", 0),
+        "follow-up-cadence": row.get("n", 0),
         "activity": row.get("follow_ups", 0),
         "funnel": row.get("entries", 0),
         "stage-duration": row.get("n", 0) + row.get("open", 0),

@@ -39,6 +39,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "cycle-time": "all",
         "wins": "month",
         "response-time": "all",
+        "follow-up-cadence": "all",
         "activity": "all",
         "funnel": "stage",
         "stage-duration": "stage",

@@ -1,13 +1,14 @@
 """Events of every type with anything in their fields, for tests that hold for all histories."""
 
 from dataclasses import fields
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, get_type_hints
+from uuid import UUID
 
 from hypothesis import strategies as st
 
-from aggregates.event import Event
+from aggregates.event import Event, PolicyRef
 from aggregates.lead.events import EVENTS, PROFILE, Details
 
 texts = st.text(max_size=5)
@@ -17,6 +18,11 @@ STRATEGIES: dict[Any, st.SearchStrategy[Any]] = {
     str: texts,
     str | None: st.none() | texts,
     bool: st.booleans(),
+    int: st.integers(0),
+    UUID: st.uuids(),
+    datetime | None: st.none() | st.datetimes(timezones=st.just(UTC)),
+    tuple[str, ...]: st.lists(texts, max_size=3).map(tuple),
+    PolicyRef | None: st.none() | st.builds(PolicyRef, texts, st.integers(1), texts),
     date | None: st.none() | st.dates(),
     Decimal | None: st.none() | st.decimals(allow_nan=False),
     Details: details,

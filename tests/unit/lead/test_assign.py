@@ -8,10 +8,11 @@ from aggregates.lead.events import (
     LeadConverted,
     LeadInvalidated,
     LeadReassigned,
+    LeadTeamChanged,
     StageChanged,
 )
 from aggregates.lead.state import TO_FOLLOW_UP, UNASSIGNED
-from tests.unit.lead.given import ASSIGNED, CAPTURED, HOUR, NOW, given
+from tests.unit.lead.given import ASSIGNED, CAPTURED, HOUR, NOW, given, lead_of
 
 LATER = NOW + HOUR
 to_chen = partial(assign, now=LATER, owner="chen", team="east", reason=None)
@@ -53,10 +54,23 @@ def test_the_same_owner_and_team_again_change_nothing() -> None:
     ).when(to_li).then()
 
 
-def test_the_same_owner_in_another_team_is_a_change() -> None:
-    """R32: the team counts."""
-    given(*ASSIGNED).when(partial(assign, now=LATER, owner="chen", team="west", reason=None)).then(
-        LeadReassigned(occurred_at=LATER, owner="chen", team="west", previous_owner="chen")
+def test_another_team_of_the_same_owner_starts_no_clock() -> None:
+    """R32, A31: the team counts, and the owner has had the lead all along."""
+    to_west = partial(assign, now=LATER, owner="chen", team="west", reason=None)
+    changed = LeadTeamChanged(occurred_at=LATER, team="west", previous_team="east")
+    given(*ASSIGNED).when(to_west).then(changed).when(to_west).then()
+    assert lead_of(*ASSIGNED, changed).assigned_at == lead_of(*ASSIGNED).assigned_at
+
+
+def test_no_team_leaves_the_same_owners_team_as_it_is() -> None:
+    given(*ASSIGNED).when(partial(assign, now=LATER, owner="chen", team=None, reason=None)).then()
+
+
+def test_the_first_assignment_keeps_its_reason() -> None:
+    """R7: why somebody was given the lead is not lost."""
+    given(*CAPTURED).when(to_li).then(
+        LeadAssigned(occurred_at=LATER, owner="li", team="south", reason="outing"),
+        StageChanged(occurred_at=LATER, stage=TO_FOLLOW_UP, previous=UNASSIGNED),
     )
 
 

@@ -1,0 +1,72 @@
+"""The pools, and the leads in them, for those who may claim them (A32)."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from aggregates.directory.owners import team_of
+from aggregates.lead.claim import is_open_to
+from api.access import ADMIN
+from api.lead_json import row_json
+from api.openapi import problems
+from api.problems import not_found
+from api.reading import Page, Text, allowed, answer, at_most, decode_cursor, encode_cursor
+from api.service import Service
+from commands.caller import Principal
+
+
+class PoolFilter(Page):
+    """Which pool to look into."""
+
+    pool: Text | None = None
+    """All that are open to the caller, if not given."""
+
+
+def router(service: Service) -> APIRouter:
+    """The read of pools."""
+    routes = APIRouter(
+        prefix="/v1", tags=["pools"], responses=problems(404), default_response_class=Response
+    )
+    reader = Depends(allowed(service, "pool.read"))
+
+    @routes.get("/pools")
+    async def list_pools(
+        query: Annotated[PoolFilter, Query()], principal: Annotated[Principal, reader]
+    ) -> Response:
+        """Pools open to the caller and the leads in them, the longest there first.
+
+        Contact details are shown once a lead is claimed.
+        """
+        pools = await open_pools(service, principal)
+        if query.pool and query.pool not in pools:
+            raise not_found("there is no such pool")
+        if query.min_position:
+            await service.reads.await_position(query.min_position)
+        wanted = [query.pool] if query.pool else list(pools)
+        after = decode_cursor(query.cursor, int) if query.cursor else 0
+        limit = at_most(query.limit, service)
+        position, rows = await service.reads.pooled(wanted, after, limit)
+        following = encode_cursor(rows[-1]["position"]) if len(rows) == limit else None
+        items = [row_json(row, service.zone) for row in rows]
+        shown = [pools[name] for name in wanted]
+        body = {"pools": shown, "items": items, "next": following, "position": position}
+        return answer(body, position)
+
+    return routes
+
+
+async def open_pools(service: Service, principal: Principal) -> Mapping[str, Mapping[str, Any]]:
+    """The pools open to a person, by name, with their limits; to an administrator all are."""
+    register = await service.registry.current()
+    team = team_of(register.people, principal.name)
+    return {
+        pool.name: {
+            "name": pool.name,
+            "claims_per_day": pool.claims_per_day,
+            "owned_at_most": pool.owned_at_most,
+        }
+        for pool in register.policies.pool.rules.pools
+        if principal.role == ADMIN or is_open_to(pool, team)
+    }
