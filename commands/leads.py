@@ -99,18 +99,19 @@ class LeadCommands:
         wiring = _ALL[type(command)]
         named = named or self.named(command, lead=lead, caller=caller, key=key)
         facts = await self._facts(wiring, caller)
-        decide, marks = wiring.judge(command, facts)
+        judged = wiring.judge(command, facts)
         return await self._loop.run(
             Intent(
                 stream=named.stream,
-                decide=_within(scope, decide),
+                decide=_within(scope, judged.decide),
                 meta=Meta(
                     caller.actor, named.command_id, caller.correlation_id, caller.causation_id
                 ),
                 fingerprint=named.fingerprint,
                 expected_version=expected_version,
                 repeatable=key is not None,
-                marks=marks,
+                marks=judged.marks,
+                enough=judged.enough,
                 admit=partial(_require_seen, wiring, scope, facts) if lead else None,
             )
         )
@@ -132,12 +133,12 @@ class LeadCommands:
         """
         wiring = _ALL[type(command)]
         facts = await self._facts(wiring, caller)
-        decide, marks = wiring.judge(command, facts)
-        assert not marks
-        assert not isinstance(decide, Beside)
+        judged = wiring.judge(command, facts)
+        assert not judged.marks
+        assert not isinstance(judged.decide, Beside)
         state = await self._loop.read(lead)
         _require_seen(wiring, scope, facts, state)
-        return decide(state, {})
+        return judged.decide(state, {})
 
     async def _facts(self, wiring: Wiring, caller: Caller) -> Facts:
         register = await self._registry.current()

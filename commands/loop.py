@@ -12,7 +12,7 @@ import asyncio
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
@@ -21,7 +21,16 @@ from weakref import WeakValueDictionary
 
 from aggregates.event import Event, Meta
 from aggregates.refusal import Refusal
-from commands.ports import Appended, EventLog, Holders, NewEvents, Noted, Outcome, Unavailable
+from commands.ports import (
+    UNCONTESTED,
+    Appended,
+    EventLog,
+    Holders,
+    NewEvents,
+    Noted,
+    Outcome,
+    Unavailable,
+)
 
 MAX_TRIES = 8
 PAUSE_SECONDS = 0.002
@@ -86,6 +95,8 @@ class Intent(Generic[S]):
     times, with the holders of `marks`. What it decides claims these marks (16 bytes each).
     `repeatable` = the command id comes from the caller, who may send it again. `admit` raises the
     refusal of a state that this caller may not know of, ahead of all else that is said about it.
+    `enough`: with so many claims a mark is claimed without contest, for a decision that looks no
+    further (a thousand customers may have one name, and need not enter one by one).
     """
 
     stream: UUID
@@ -96,6 +107,11 @@ class Intent(Generic[S]):
     repeatable: bool = False
     marks: tuple[bytes, ...] = ()
     admit: Callable[[S], None] | None = None
+    enough: int | None = None
+
+    def crowded(self, held: Held) -> set[bytes]:
+        """The marks that are claimed without contest."""
+        return {m for m, who in held.items() if self.enough and who.count >= self.enough}
 
 
 @dataclass(frozen=True)
@@ -133,17 +149,28 @@ class CommandLoop(Generic[S]):
         self._cached_states = cached_states
         # Commands on one stream or mark take turns, so that only other processes can be faster.
         self._turns: WeakValueDictionary[UUID | bytes, asyncio.Lock] = WeakValueDictionary()
+        self._crowded: set[bytes] = set()
 
     async def run(self, intent: Intent[S]) -> Reply[S]:
         """Carry an intent out. Raises Refusal, VersionMismatch, CommandReused or Unavailable."""
         async with self._turn(intent.stream):
             if not intent.marks:
                 return await self._run(intent)
-            async with AsyncExitStack() as turns:
+            with ExitStack() as turns:
                 # In one order, so that two commands never wait for each other.
                 for mark in sorted(set(intent.marks)):
-                    await turns.enter_async_context(self._turn(mark))
+                    await self._take_turn(mark, turns)
                 return await self._run(intent)
+
+    async def _take_turn(self, mark: bytes, turns: ExitStack) -> None:
+        """Hold a mark until `turns` ends; a crowded one, perhaps crowded meanwhile, is let go."""
+        if mark not in self._crowded:
+            turn = self._turn(mark)
+            await turn.acquire()
+            if mark in self._crowded:
+                turn.release()
+            else:
+                turns.callback(turn.release)
 
     def _turn(self, name: UUID | bytes) -> asyncio.Lock:
         return self._turns.setdefault(name, asyncio.Lock())
@@ -152,7 +179,7 @@ class CommandLoop(Generic[S]):
         for tries in range(MAX_TRIES):
             if tries:  # another process was faster: let it finish, and not all return at once
                 await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * 2**tries))  # noqa: S311
-            held = await self._log.holders(intent.marks) if intent.marks else {}
+            held = await self._holders(intent)
             decide = await self._decision(intent)
             try:
                 state, events = await self._decide(intent, decide, held)
@@ -185,6 +212,16 @@ class CommandLoop(Generic[S]):
         self._cache.move_to_end(stream)
         while len(self._cache) > self._cached_states:
             self._cache.popitem(last=False)
+
+    async def _holders(self, intent: Intent[S]) -> Held:
+        if not intent.marks:
+            return {}
+        held = await self._log.holders(intent.marks)
+        if crowded := intent.crowded(held):
+            if len(self._crowded) > self._cached_states:
+                self._crowded.clear()
+            self._crowded |= crowded
+        return held
 
     async def _decision(self, intent: Intent[S]) -> Decide[S]:
         if isinstance(intent.decide, Beside):
@@ -243,5 +280,6 @@ def _admit(intent: Intent[S], state: S) -> None:
 
 
 def _new(intent: Intent[S], state: S, events: Sequence[Event], held: Held) -> NewEvents:
-    known = {mark: holders.position for mark, holders in held.items()}
+    crowded = intent.crowded(held)
+    known = {m: UNCONTESTED if m in crowded else who.position for m, who in held.items()}
     return NewEvents(intent.stream, state.version, events, intent.meta, intent.fingerprint, known)

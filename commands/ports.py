@@ -40,7 +40,7 @@ class Appended:
 class Holders:
     """Who has claimed a mark: the first streams, the number of claims, the last one's position.
 
-    At most 20 `streams`, each once, in log order, and a `count` of at most 1,000; nobody = 0.
+    At most MOST_STREAMS `streams`, each once, in log order; a `count` of at most 1,000; nobody = 0.
     """
 
     streams: tuple[UUID, ...] = ()
@@ -49,6 +49,9 @@ class Holders:
 
 
 NOBODY = Holders()
+MOST_STREAMS = 20
+UNCONTESTED = 2**63 - 1
+"""Behind every position: whoever claims the mark meanwhile, it makes no difference."""
 
 
 @dataclass(frozen=True, slots=True)

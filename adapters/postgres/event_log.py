@@ -15,7 +15,16 @@ from adapters.postgres.batcher import Batcher
 from adapters.postgres.codec import decode_event, encode, encode_meta
 from adapters.postgres.session import Session
 from aggregates.event import Event
-from commands.ports import NOBODY, Appended, Holders, NewEvents, Noted, Outcome
+from commands.ports import (
+    MOST_STREAMS,
+    NOBODY,
+    UNCONTESTED,
+    Appended,
+    Holders,
+    NewEvents,
+    Noted,
+    Outcome,
+)
 
 # One row per command: its outcome, the position of its last event, when it was recorded.
 APPEND = (
@@ -39,7 +48,8 @@ HOLDERS = (
     " FROM unnest(%b::bytea[]) wanted (mark) CROSS JOIN LATERAL"
     " (SELECT m.position FROM log.marks m WHERE m.mark = wanted.mark"
     "  ORDER BY m.position DESC LIMIT 1) last CROSS JOIN LATERAL"
-    " (SELECT (array_agg(s.stream ORDER BY s.first))[:20] AS streams, sum(s.claims)::int AS claims"
+    f" (SELECT (array_agg(s.stream ORDER BY s.first))[:{MOST_STREAMS}] AS streams,"
+    "         sum(s.claims)::int AS claims"
     "  FROM (SELECT f.stream, min(f.position) AS first, count(*) AS claims FROM"
     "   (SELECT m.stream, m.position FROM log.marks m WHERE m.mark = wanted.mark"
     "    ORDER BY m.position LIMIT 1000) f GROUP BY f.stream) s) held"
@@ -65,10 +75,10 @@ class StoredAppend:
     marks: Mapping[bytes, int] = field(default_factory=dict)
 
     def keys(self) -> Iterator[Hashable]:
-        """What must not meet itself in one commit: the command, every stream and every mark."""
+        """What must not meet itself in one commit: the command, every stream, a contested mark."""
         yield self.command_id
         yield from {stream for stream, *_ in self.events}
-        yield from self.marks
+        yield from (mark for mark, known in self.marks.items() if known != UNCONTESTED)
 
 
 class GroupCommitter:

@@ -32,6 +32,7 @@ from commands.fields import (
 )
 from commands.lead.wiring import Facts, Judgement, Wiring, simply
 from commands.loop import Held
+from commands.ports import MOST_STREAMS
 
 Doubted = Literal[
     "customer", "contact", "contact_title", "phone", "email", "source", "industry", "region",
@@ -170,7 +171,7 @@ def _compared(decide: Callable[..., Sequence[Event]], details: Details, facts: F
     def judge(lead: Lead, held: Held) -> Sequence[Event]:
         return decide(lead, same={field: held[m].streams for field, m in claimed.items()})
 
-    return Judgement(judge, tuple(claimed.values()))
+    return Judgement(judge, tuple(claimed.values()), enough=MOST_STREAMS)
 
 
 def _label(c: SetLabel, facts: Facts) -> Judgement:

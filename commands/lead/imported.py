@@ -42,9 +42,9 @@ _namespace = cache(source_id)
 
 
 def _import(c: ImportLead, facts: Facts) -> Judgement:
-    decide, marks = entry.WIRING[entry.CaptureLead].judge(c.lead, facts)
-    assert not isinstance(decide, Beside)  # a capture looks at no other lead
-    return Judgement(partial(_named, c, decide), marks)
+    judged = entry.WIRING[entry.CaptureLead].judge(c.lead, facts)
+    assert not isinstance(judged.decide, Beside)  # a capture looks at no other lead
+    return judged._replace(decide=partial(_named, c, judged.decide))
 
 
 def _named(c: ImportLead, decide: Decide[Lead], lead: Lead, held: Held) -> Sequence[Event]:

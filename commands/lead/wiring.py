@@ -45,10 +45,11 @@ class Facts:
 
 
 class Judgement(NamedTuple):
-    """How a command is judged, and the marks that it claims."""
+    """How a command is judged, and the marks that it claims; `enough` as in Intent."""
 
     decide: Decision[Lead]
     marks: tuple[bytes, ...] = ()
+    enough: int | None = None
 
 
 def simply(decide: Callable[[Lead], Sequence[Event]]) -> Judgement:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from uuid import UUID, uuid4
 
@@ -108,6 +109,20 @@ async def test_lookups_that_wait_together_are_one_query(
     found = await asyncio.gather(*(log.holders([PHONE]) for _ in range(20)))
     assert {held[PHONE].count for held in found} == {1}
     assert asked <= 2
+
+
+async def test_a_crowded_mark_is_claimed_without_contest(process: Logs) -> None:
+    """A name that many customers have: from `enough` claims on nobody waits for anybody."""
+    loops = [loop(process()) for _ in range(2)]
+    first = [claim(uuid4(), PHONE) for _ in range(3)]
+    for intent in first:
+        await loops[0].run(intent)
+    free = [replace(claim(uuid4(), PHONE), enough=3) for _ in range(40)]
+    found = await asyncio.gather(*(loops[n % 2].run(i) for n, i in enumerate(free)))
+    assert all(int(reply.state.stage or 0) >= 3 for reply in found)
+    positions = {reply.recorded_at for reply in found}
+    assert len(positions) < len(found), "they shared commits"
+    assert (await process().holders([PHONE]))[PHONE].count == 43
 
 
 @pytest.mark.parametrize(("known", "outcome"), [(0, Outcome.CONFLICT), (1, Outcome.APPENDED)])
