@@ -115,10 +115,10 @@ def router(service: Service) -> APIRouter:
         ref: str, query: Annotated[Page, Query()], principal: Annotated[Principal, reader]
     ) -> Response:
         """The lead's follow-ups, and those of leads merged into it, in the order of recording."""
-        stream = (await seen(service, principal, ref)).lead.id
-        await caught_up(query)
         after = decode_cursor(query.cursor, int) if query.cursor else 0
         limit = at_most(query.limit, service)
+        stream = (await seen(service, principal, ref)).lead.id
+        await caught_up(query)
         position, rows = await service.reads.follow_ups(stream, after, limit)
         return page(position, rows, limit, rows[-1]["position"] if rows else None)
 

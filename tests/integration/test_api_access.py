@@ -1,8 +1,12 @@
 """Who is let in, and to what: every route of the application with every role (P8)."""
 
+from collections.abc import Iterable, Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
+from fastapi.routing import APIRoute
+from starlette.routing import Route
 
 from aggregates.directory.register import ROLES
 from api.access import ALLOWED, require
@@ -103,6 +107,26 @@ async def test_a_role_may_do_what_the_table_allows_and_nothing_else(api: Api, ro
 def test_an_action_that_the_table_does_not_name_is_allowed_to_nobody(role: str) -> None:
     with pytest.raises(Problem, match="may not do"):
         require(Principal("somebody", role), "lead.erase")
+
+
+def _flat(routes: Iterable[Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """All methods and paths, of included routers too; a kind of route unknown here fails."""
+    for route in routes:
+        if router := getattr(route, "original_router", None):
+            yield from _flat(router.routes, prefix + route.include_context.prefix)
+        else:
+            assert isinstance(route, Route | APIRoute), route
+            yield from ((method, prefix + route.path_format) for method in route.methods or ())
+
+
+async def test_the_matrix_has_every_route(api: Api) -> None:
+    """P8: a route that OpenAPI does not list, or that has no action of its own, fails here."""
+    listed = {(m.upper(), p) for p, item in api.app.openapi()["paths"].items() for m in item}
+    there = {(method, path) for method, path in _flat(api.app.routes) if method != "HEAD"}
+    assert there == listed | {("GET", "/openapi.json")}
+    assert all(action in ALLOWED for _, _, action in _routes(api, "XLSH20240501001"))
+    outside = {path for _, path in listed if not path.startswith("/v1/")}
+    assert outside == {"/health/live", "/health/ready"}
 
 
 async def test_without_a_valid_token_every_route_answers_401(api: Api) -> None:
