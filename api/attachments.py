@@ -15,10 +15,10 @@ from aggregates.lead.events import FollowUpRecorded
 from aggregates.refusal import Refusal
 from api import openapi
 from api.attachment_reads import attachment_json
-from api.command_route import Call
+from api.command_route import Call, idempotency_key
 from api.content_types import sniff
 from api.reading import Text, allowed, answer
-from api.scoping import Seen, scope_for, seen
+from api.scoping import called, scope_for, seen
 from api.service import Service
 from api.uploads import Received, received
 from commands.caller import Principal
@@ -52,17 +52,21 @@ def router(service: Service) -> APIRouter:
         principal: Annotated[Principal, uploader],
     ) -> Response:
         """Attach the file that is the body; the same content and name again changes nothing."""
-        there = await seen(service, principal, ref)
-        if query.follow_up:
-            _require_follow_up(there, query.follow_up)
-        lead, scope = there.lead.id, await scope_for(service, principal)
-        rules = (await service.registry.current()).policies.attachments.rules
-        limit = min(rules.max_bytes, service.attachment_limit)
+        headers = dict(request.scope["headers"])
+        again = await service.commands.knows(principal.caller, idempotency_key(headers))
+        limit = service.attachment_limit
+        if not again:  # a repetition is answered, whatever has become of the lead and the rules
+            await _require_place(service, principal, ref, query.follow_up)
+            rules = (await service.registry.current()).policies.attachments.rules
+            limit = min(rules.max_bytes, limit)
+        lead, scope = await called(service, ref), await scope_for(service, principal)
         async with received(request.stream(), limit) as file:
             command = _command(query, file)
-            call = Call(ref, principal, command, dict(request.scope["headers"]))
+            call = Call(ref, principal, command, headers)
             wanted = attachment_id(lead, command.name, command.sha256)
-            if await service.commands.rehearse(command, lead=lead, caller=call.caller, scope=scope):
+            if not again and await service.commands.rehearse(
+                command, lead=lead, caller=call.caller, scope=scope
+            ):
                 await service.files.keep(wanted, file.chunks())
         reply = await service.commands.execute(
             command,
@@ -92,8 +96,14 @@ def _command(query: Upload, file: Received) -> AddAttachment:
     )
 
 
-def _require_follow_up(there: Seen, code: str) -> None:
-    """A follow-up, once recorded, stays: it may be looked for ahead of the decision."""
-    events = (recorded.event for recorded in there.history)
-    if not any(isinstance(e, FollowUpRecorded) and e.code == code for e in events):
-        raise Refusal("unknown-follow-up", f"this lead has no follow-up {code}", "follow_up")
+async def _require_place(
+    service: Service, principal: Principal, ref: str, follow_up: str | None
+) -> None:
+    """A lead within the caller's scope; a follow-up of it, if one is named.
+
+    A follow-up, once recorded, stays: it may be looked for ahead of the decision.
+    """
+    there = await seen(service, principal, ref)
+    codes = {r.event.code for r in there.history if isinstance(r.event, FollowUpRecorded)}
+    if follow_up and follow_up not in codes:
+        raise Refusal("unknown-follow-up", f"this lead has no follow-up {follow_up}", "follow_up")

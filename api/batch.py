@@ -14,6 +14,7 @@ from api import openapi
 from api.access import require_giving
 from api.command_route import Answer, Call, CommandRoute
 from api.lead_json import lead_json
+from api.leads import known_others
 from api.problems import Problem, problem_of
 from api.service import Service
 from commands.lead.entry import CaptureLead
@@ -60,10 +61,9 @@ async def capture_all(service: Service, call: Call[CaptureLeads]) -> Answer:
         *(_capture(service, call, n, item) for n, item in enumerate(call.command.leads))
     )
     replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
-    suspects = {other for reply in replies for other in reply.state.suspects}
-    codes = await service.reads.codes(list(suspects)) if suspects else {}
+    others = await known_others(service, call.principal, *(reply.state for reply in replies))
     position = max((reply.position or 0 for reply in replies), default=0)
-    results = [_result(service, outcome, codes) for outcome in outcomes]
+    results = [_result(service, outcome, others) for outcome in outcomes]
     body = msgspec.json.encode({"captured": len(replies), "results": results})
     return Answer(body, Leadlog_Position=str(position or await service.reads.head()))
 
@@ -78,7 +78,7 @@ async def _capture(
             command,
             lead=None,
             caller=call.caller,
-            key=f"{call.key}:{number}" if call.key else None,
+            key=call.key and f"{call.key} {number}",  # a key of its own has no space
         )
     except Exception as error:
         if problem := problem_of(error):
@@ -87,8 +87,8 @@ async def _capture(
 
 
 def _result(
-    service: Service, outcome: Reply[Lead] | Problem, codes: Mapping[UUID, str]
+    service: Service, outcome: Reply[Lead] | Problem, others: Mapping[UUID, str | None]
 ) -> Mapping[str, Any]:
     if isinstance(outcome, Problem):
         return {"status": outcome.status, "problem": msgspec.Raw(outcome.body())}
-    return {"status": 201, "lead": msgspec.Raw(lead_json(outcome.state, service.zone, codes))}
+    return {"status": 201, "lead": msgspec.Raw(lead_json(outcome.state, service.zone, others))}

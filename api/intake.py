@@ -1,6 +1,7 @@
 """Leads from outside: forms and webhooks, with a key of their channel and nothing else (R1).
 
-Whoever submits gets a receipt, never anything that the company knows of a customer.
+Whoever submits gets a receipt, never anything that the company knows of a customer: no code of a
+lead either, which would tell how many there were that day (A23).
 """
 
 import time
@@ -22,10 +23,11 @@ from commands.lead.intake import Submission
 
 FORM = b"application/x-www-form-urlencoded"
 MAX_FIELDS = 100
+_EXAMPLE = "5b0c5c4e-7d3a-5f0e-9a44-3f6c1d2e8b10"
 RECEIPT: Mapping[str, Any] = {
     "type": "object",
     "required": ["receipt"],
-    "properties": {"receipt": {"type": "string", "examples": ["XLSH20240501001"]}},
+    "properties": {"receipt": {"type": "string", "examples": [_EXAMPLE]}},
 }
 _KEY = {
     "name": "key",
@@ -80,7 +82,7 @@ class Intake(APIRoute):
             caller=channel.caller,
             key=key or await self._channels.submission(channel, submission.said()),
         )
-        await send_json(send, Answer(msgspec.json.encode({"receipt": reply.state.code}), 201))
+        await send_json(send, Answer(msgspec.json.encode({"receipt": reply.state.id}), 201))
 
     def _count(self, channel: Channel) -> None:
         """So many a minute, in this process."""

@@ -1,6 +1,6 @@
 """Commands on leads over HTTP: capture, and every verb of a lead's life."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -10,8 +10,9 @@ from api import openapi
 from api.access import require_giving
 from api.command_route import Answer, Call, CommandRoute
 from api.lead_json import lead_json
-from api.scoping import called, scope_for, seen
+from api.scoping import called, scope_for
 from api.service import Service
+from commands.caller import Principal
 from commands.fields import Command
 from commands.lead import duplicates, entry, files, outcome, ownership, work
 from commands.loop import Reply
@@ -79,21 +80,28 @@ async def capture(service: Service, call: Call[entry.CaptureLead]) -> Answer:
     """A new lead, and where it is. Giving it to somebody else takes the right to assign."""
     require_giving(call.principal, call.command.owner)
     reply = await _execute(service, call, None)
-    return await _shown(service, reply, 201, Location=f"/v1/leads/{reply.state.id}")
+    location = f"/v1/leads/{reply.state.id}"
+    return await _shown(service, call.principal, reply, 201, Location=location)
 
 
 async def act(service: Service, verb: Verb, call: Call[Any]) -> Answer:
     """The lead after a command on it."""
     lead = await called(service, call.ref)
     if verb.names:
-        other = await seen(service, call.principal, getattr(call.command, verb.names))
-        call.command = call.command.model_copy(update={verb.names: str(other.lead.id)})
-    return await _shown(service, await _execute(service, call, lead), verb.status)
+        other = await called(service, getattr(call.command, verb.names))
+        call.command = call.command.model_copy(update={verb.names: str(other)})
+    return await _shown(service, call.principal, await _execute(service, call, lead), verb.status)
 
 
-async def suspect_codes(service: Service, lead: Lead) -> Mapping[UUID, str]:
-    """The codes of the lead's possible duplicates."""
-    return await service.reads.codes(list(lead.suspects)) if lead.suspects else {}
+async def known_others(
+    service: Service, principal: Principal, *leads: Lead, merged: Iterable[UUID] = ()
+) -> Mapping[UUID, str | None]:
+    """The leads named by these ones that the person may see, with their codes."""
+    named = {*merged, *(other for lead in leads for other in lead.suspects)}
+    named |= {lead.merged_into for lead in leads if lead.merged_into}
+    if not named:
+        return {}
+    return await service.reads.known(sorted(named), await scope_for(service, principal))
 
 
 async def _execute(service: Service, call: Call[Any], lead: UUID | None) -> Reply[Lead]:
@@ -107,11 +115,13 @@ async def _execute(service: Service, call: Call[Any], lead: UUID | None) -> Repl
     )
 
 
-async def _shown(service: Service, reply: Reply[Lead], status: int, **headers: str) -> Answer:
+async def _shown(
+    service: Service, principal: Principal, reply: Reply[Lead], status: int, **headers: str
+) -> Answer:
     position = reply.position or await service.reads.head()
-    codes = await suspect_codes(service, reply.state)
+    others = await known_others(service, principal, reply.state)
     return Answer(
-        lead_json(reply.state, service.zone, codes),
+        lead_json(reply.state, service.zone, others),
         status,
         ETag=f'"{reply.state.version}"',
         Leadlog_Position=str(position),

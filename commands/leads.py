@@ -1,8 +1,8 @@
 """Every command on a lead, from its checked form to the decision that judges it.
 
 The same caller with the same idempotency key gets the same command id, hence at most one effect
-and the same answer (P2); a new lead's id follows from its command's. Codes are taken before the
-decision, so a refused command may leave a gap in the numbers.
+and the same answer, whatever the facts have become since (P2); a new lead's id follows from its
+command's. Codes are taken before the decision, so a refused command may leave a gap in the numbers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,8 +21,8 @@ from aggregates.values import format_code, local_date
 from commands.caller import Caller
 from commands.fields import Command
 from commands.lead import duplicates, entry, files, imported, outcome, ownership, work
-from commands.lead.wiring import Facts, Wiring
-from commands.loop import Beside, CommandLoop, Decide, Decision, Intent, Reply
+from commands.lead.wiring import Facts, Judgement, Wiring
+from commands.loop import Beside, CommandLoop, Decide, Decision, Intent, Reply, refusing
 from commands.marks import marker
 from commands.ports import Clock, Codes, Idle, Workload, Workloads
 from commands.register import Registry
@@ -36,6 +36,14 @@ class UnknownLead(Refusal):
 
     def __init__(self) -> None:
         super().__init__("unknown-lead", "there is no such lead")
+
+
+class SharedForReading(Refusal):
+    """The caller sees the lead by a share, which is for reading (R56, A17)."""
+
+    def __init__(self) -> None:
+        why = "this lead is shared with you for reading: only who is in charge of it may change it"
+        super().__init__("shared-for-reading", why)
 
 
 WIRING: Mapping[type[Command], Wiring] = {
@@ -93,13 +101,14 @@ class LeadCommands:
     ) -> Reply[Lead]:
         """Carry a command out on a lead (None = capture a new one); `key` makes it repeatable.
 
-        A lead outside `scope` is unknown to its caller. `named` is what `named` said, if asked.
-        Raises Refusal (UnknownLead among them), VersionMismatch, CommandReused or Unavailable.
+        A lead that `scope` does not see is unknown to its caller, and one that it only sees is
+        not theirs to change. `named` is what `named` said, if asked. Raises Refusal (UnknownLead
+        and SharedForReading among them), VersionMismatch, CommandReused or Unavailable.
         """
         wiring = _ALL[type(command)]
         named = named or self.named(command, lead=lead, caller=caller, key=key)
         facts = await self._facts(wiring, caller)
-        judged = wiring.judge(command, facts)
+        judged = _judged(wiring, command, facts)
         return await self._loop.run(
             Intent(
                 stream=named.stream,
@@ -112,7 +121,7 @@ class LeadCommands:
                 repeatable=key is not None,
                 marks=judged.marks,
                 enough=judged.enough,
-                admit=partial(_require_seen, wiring, scope, facts) if lead else None,
+                admit=partial(_require_work, wiring, scope, facts) if lead else None,
             )
         )
 
@@ -120,9 +129,13 @@ class LeadCommands:
         self, command: Command, *, lead: UUID | None, caller: Caller, key: str | None
     ) -> Named:
         """What a command is called in the log, if it comes from this caller with this key."""
-        command_id = uuid5(COMMANDS, f"{caller.actor}\n{key}") if key else uuid4()
+        command_id = _command_id(caller, key)
         stream = lead or _ALL[type(command)].stream(command) or uuid5(LEADS, str(command_id))
         return Named(command_id, stream, self._fingerprint(command, lead))
+
+    async def knows(self, caller: Caller, key: str | None) -> bool:
+        """Whether this caller used the key before: then a command has no effect any more."""
+        return key is not None and await self._loop.knows(_command_id(caller, key))
 
     async def rehearse(
         self, command: Command, *, lead: UUID, caller: Caller, scope: Scope = EVERYTHING
@@ -137,7 +150,7 @@ class LeadCommands:
         assert not judged.marks
         assert not isinstance(judged.decide, Beside)
         state = await self._loop.read(lead)
-        _require_seen(wiring, scope, facts, state)
+        _require_work(wiring, scope, facts, state)
         return judged.decide(state, {})
 
     async def _facts(self, wiring: Wiring, caller: Caller) -> Facts:
@@ -156,20 +169,37 @@ class LeadCommands:
         return self._hash(said.encode()).digest()
 
 
+def _command_id(caller: Caller, key: str | None) -> UUID:
+    return uuid5(COMMANDS, f"{caller.actor}\n{key}") if key else uuid4()
+
+
+def _judged(wiring: Wiring, command: Command, facts: Facts) -> Judgement:
+    """What the facts refuse now they may have allowed before: the log has the last word."""
+    try:
+        return wiring.judge(command, facts)
+    except Refusal as refusal:
+        return Judgement(refusing(refusal))
+
+
 def _within(scope: Scope, decide: Decision[Lead]) -> Decision[Lead]:
-    """A decision that knows, beside its own lead, only leads within the scope."""
+    """A decision that takes in, beside its own lead, only leads that the caller works on."""
     if not isinstance(decide, Beside):
         return decide
     beside = decide
 
     def given(other: Lead) -> Decide[Lead]:
-        if not scope.admits(other):
-            raise UnknownLead
+        if not (other.version and scope.works_on(other)):
+            raise _refusal(scope, other)
         return beside.given(other)
 
     return Beside(decide.stream, given)
 
 
-def _require_seen(wiring: Wiring, scope: Scope, facts: Facts, lead: Lead) -> None:
-    if not lead.version or not wiring.sees(lead, scope, facts):
-        raise UnknownLead
+def _require_work(wiring: Wiring, scope: Scope, facts: Facts, lead: Lead) -> None:
+    if not (lead.version and wiring.works_on(lead, scope, facts)):
+        raise _refusal(scope, lead)
+
+
+def _refusal(scope: Scope, lead: Lead) -> Refusal:
+    """What is said of a lead that the caller does not work on."""
+    return SharedForReading() if lead.version and scope.sees(lead) else UnknownLead()

@@ -4,12 +4,16 @@ A command id has at most one effect, for ever, and the same answer (P2): the log
 this loop only asks it when a decision came out otherwise than expected. That a repeatable command
 changed nothing is noted there as well, or a repetition could find something to change.
 
+Commands are tried again for `TRY_SECONDS`, however often others are faster meanwhile: a capture is
+never refused because many come at once (decision 10).
+
 What a decision has to know beyond its stream are marks: who claimed this phone number, how often
 somebody claimed something today. The log refuses it when a mark was claimed meanwhile.
 """
 
 import asyncio
 import random
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -32,8 +36,9 @@ from commands.ports import (
     Unavailable,
 )
 
-MAX_TRIES = 8
+TRY_SECONDS = 10.0
 PAUSE_SECONDS = 0.002
+LONGEST_PAUSE_SECONDS = 0.1
 CACHED_STATES = 10_000
 
 
@@ -56,6 +61,15 @@ def by_state(decide: Callable[[S], Sequence[Event]]) -> Decide[S]:
     return lambda state, _: decide(state)
 
 
+def refusing(refusal: Refusal) -> Callable[..., Sequence[Event]]:
+    """What the facts alone refuse, as a decision: a repetition is still answered."""
+
+    def refuse(*_: object) -> Sequence[Event]:
+        raise refusal
+
+    return refuse
+
+
 class VersionMismatch(Exception):  # noqa: N818 - an answer, not a defect
     """The caller's expected version (If-Match) is not the stream's."""
 
@@ -68,7 +82,7 @@ class CommandReused(Exception):  # noqa: N818 - an answer, not a defect
 
 
 class Contended(Unavailable):
-    """Others kept changing the stream during every try."""
+    """Others kept changing the stream, or claiming a mark, for `TRY_SECONDS`."""
 
 
 # Not slotted: `Intent[Lead](...)` would try to set an attribute on it.
@@ -176,28 +190,45 @@ class CommandLoop(Generic[S]):
         return self._turns.setdefault(name, asyncio.Lock())
 
     async def _run(self, intent: Intent[S]) -> Reply[S]:
-        for tries in range(MAX_TRIES):
-            if tries:  # another process was faster: let it finish, and not all return at once
-                await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * 2**tries))  # noqa: S311
-            held = await self._holders(intent)
+        until, pause = time.monotonic() + TRY_SECONDS, PAUSE_SECONDS
+        while not (reply := await self._try(intent)):
+            if time.monotonic() > until:
+                raise Contended("others keep changing this lead: try again")
+            # Another process was faster: let it finish, and not all return at once.
+            await asyncio.sleep(random.uniform(0, pause))  # noqa: S311
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        return reply
+
+    async def _try(self, intent: Intent[S]) -> Reply[S] | None:
+        """The reply; None when somebody was faster."""
+        held = await self._holders(intent)
+        try:
             decide = await self._decision(intent)
-            try:
-                state, events = await self._decide(intent, decide, held)
-            except (Refusal, VersionMismatch):
-                if earlier := await self._earlier_reply(intent):
-                    return earlier
-                raise
-            if not events and not (intent.repeatable and state.version):
-                return Reply(state, None, None)
-            done = await self._log.append(_new(intent, state, events, held))
-            if done.outcome is Outcome.APPENDED:
-                return self._appended(intent, state, events, done)
-            self._cache.pop(intent.stream, None)
-            if done.outcome is not Outcome.CONFLICT:
-                noted = await self._log.find(intent.meta.command_id)
-                assert noted, "the ledger knew this command a moment ago"
-                return await self._reply_again(intent, noted)
-        raise Contended("others keep changing this lead: try again")
+            state, events = await self._decide(intent, decide, held)
+        except (Refusal, VersionMismatch):
+            if earlier := await self.earlier(intent):
+                return earlier
+            raise
+        if not events and not (intent.repeatable and state.version):
+            return Reply(state, None, None)
+        done = await self._log.append(_new(intent, state, events, held))
+        if done.outcome is Outcome.APPENDED:
+            return self._appended(intent, state, events, done)
+        self._cache.pop(intent.stream, None)
+        if done.outcome is Outcome.CONFLICT:
+            return None
+        noted = await self._log.find(intent.meta.command_id)
+        assert noted, "the ledger knew this command a moment ago"
+        return await self._reply_again(intent, noted)
+
+    async def knows(self, command_id: UUID) -> bool:
+        """Whether the command id was used before: then it has no effect any more."""
+        return await self._log.find(command_id) is not None
+
+    async def earlier(self, intent: Intent[S]) -> Reply[S] | None:
+        """The reply to this command id when it was carried out before. Raises CommandReused."""
+        noted = await self._log.find(intent.meta.command_id) if intent.repeatable else None
+        return await self._reply_again(intent, noted) if noted else None
 
     async def read(self, stream: UUID) -> S:
         """The state of a stream as the log has it now."""
@@ -244,11 +275,6 @@ class CommandLoop(Generic[S]):
         _admit(intent, state)
         self._require_version(intent, state)
         return state, decide(state, held)
-
-    async def _earlier_reply(self, intent: Intent[S]) -> Reply[S] | None:
-        """The reply to this command id when it was carried out before."""
-        noted = await self._log.find(intent.meta.command_id) if intent.repeatable else None
-        return await self._reply_again(intent, noted) if noted else None
 
     async def _reply_again(self, intent: Intent[S], noted: Noted) -> Reply[S]:
         if noted.fingerprint != intent.fingerprint:

@@ -172,10 +172,10 @@ class PostgresEventLog:
 
     async def _load_many(self, streams: Sequence[UUID]) -> list[Sequence[Event] | Exception]:
         rows = await self._reads.rows(LOAD, (list(set(streams)),))
-        found: defaultdict[UUID, list[Event]] = defaultdict(list)
+        found: defaultdict[UUID, list[tuple[str, bytes]]] = defaultdict(list)
         for stream, topic, state in rows:
-            found[stream].append(decode_event(topic, state))
-        return [found[stream] for stream in streams]
+            found[stream].append((topic, state))
+        return [_decoded(found[stream]) for stream in streams]
 
     async def _find_many(self, commands: Sequence[UUID]) -> list[Noted | Exception | None]:
         rows = await self._reads.rows(FIND, (list(set(commands)),))
@@ -197,6 +197,14 @@ class PostgresEventLog:
             rows = await self._numbers.rows(TAKE_CODES, (prefix, day, amount))
             following[prefix, day] = iter(range(rows[0][0], rows[0][0] + amount))
         return [next(following[key]) for key in wanted]
+
+
+def _decoded(stored: Sequence[tuple[str, bytes]]) -> Sequence[Event] | Exception:
+    """A stream's events; what cannot be read is an answer to whoever asks for this stream alone."""
+    try:
+        return [decode_event(topic, state) for topic, state in stored]
+    except Exception as error:  # noqa: BLE001 - it belongs to the caller
+        return error
 
 
 def _placed(new: NewEvents) -> Sequence[Placed]:

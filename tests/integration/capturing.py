@@ -19,8 +19,11 @@ from commands.loop import CommandLoop
 from commands.register import BuiltIn
 
 
-async def capture(dsn: str, name: str, count: int, phone: str) -> None:
-    """Capture so many leads at once; `phone` is "", a whole number, or the beginning of all."""
+async def capture(dsn: str, name: str, count: int, phone: str, customer: str) -> None:
+    """Capture so many leads at once; `phone` is "", a whole number, or the beginning of all.
+
+    `customer` is that of all, or "".
+    """
     company = open_company(dsn, Settings(allow_unsafe_postgres=True))
     log = PostgresEventLog(dsn)
     commands = LeadCommands(
@@ -37,7 +40,9 @@ async def capture(dsn: str, name: str, count: int, phone: str) -> None:
     replies = await asyncio.gather(
         *(
             commands.execute(
-                CaptureLead(customer=f"{name}{n}", phone=phone and f"{phone}{n:04d}"[:11]),
+                CaptureLead(
+                    customer=customer or f"{name}{n}", phone=phone and f"{phone}{n:04d}"[:11]
+                ),
                 lead=None,
                 caller=Caller(f"process:{name}"),
             )
@@ -51,5 +56,5 @@ async def capture(dsn: str, name: str, count: int, phone: str) -> None:
 
 
 if __name__ == "__main__":
-    dsn, name, count, phone = sys.argv[1:]
-    asyncio.run(capture(dsn, name, int(count), phone))
+    dsn, name, count, phone, customer = sys.argv[1:]
+    asyncio.run(capture(dsn, name, int(count), phone, customer))

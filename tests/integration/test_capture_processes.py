@@ -16,14 +16,19 @@ Lead = dict[str, Any]
 PHONE = "13912345678"
 
 
-def captured(dsn: str, processes: int, count: int, phone: str = "") -> list[list[Lead]]:
-    """What each of so many processes captured, all of them starting at one signal."""
+def captured(
+    dsn: str, processes: int, count: int, phone: str = "", customer: str = ""
+) -> list[list[Lead]]:
+    """What each of so many processes captured, all of them starting at one signal.
+
+    The customers of each have names of their own, unless one is given for all.
+    """
     with ExitStack() as stack:
         running = [
             stack.enter_context(
                 subprocess.Popen(
                     [sys.executable, "-m", "tests.integration.capturing", dsn, f"客户{n}-",
-                     str(count), phone],
+                     str(count), phone, customer],
                     cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                 )
             )
@@ -77,3 +82,10 @@ def test_every_lead_of_a_burst_knows_of_one_before_it(dsn: str) -> None:
     for lead in leads:
         assert set(lead["suspects"]) <= ids - {lead["id"]}
         assert len(lead["suspects"]) <= 10
+
+
+def test_two_hundred_captures_of_one_customer_are_all_in(dsn: str) -> None:
+    """Decision 10, R2: 4 processes, one name and one number: nobody is refused, all are told."""
+    leads = [lead for some in captured(dsn, 4, 50, PHONE, "A科技有限公司") for lead in some]
+    assert len({lead["id"] for lead in leads}) == 200
+    assert sum(not lead["suspects"] for lead in leads) == 1

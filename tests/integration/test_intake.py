@@ -68,6 +68,17 @@ async def test_a_batch_again_changes_nothing(api: Api) -> None:
     assert len(await leads(api)) == 20
 
 
+async def test_the_key_of_a_batch_is_not_that_of_one_capture(api: Api) -> None:
+    """P2: whatever keys the caller has used for single captures."""
+    for n, key in enumerate(("b:0", "b-0", "b0")):
+        one = CUSTOMER | {"customer": f"客户{n}"}
+        await api.post("/v1/leads", one, headers={"Idempotency-Key": key})
+    batch = {"leads": [{"customer": "A"}]}
+    answer = await api.post("/v1/leads:batch", batch, headers={"Idempotency-Key": "b"})
+    assert answer.json()["results"][0]["status"] == 201, answer.text
+    assert len(await leads(api)) == 4
+
+
 @pytest.mark.parametrize("batch", [[], [{}] * 1001, "x", [1], {"leads": []}])
 async def test_a_batch_has_one_to_a_thousand_captures(api: Api, batch: Any) -> None:
     """Limits on everything."""
@@ -75,11 +86,11 @@ async def test_a_batch_has_one_to_a_thousand_captures(api: Api, batch: Any) -> N
 
 
 async def test_a_submission_is_a_lead_of_its_channels_source(api: Api) -> None:
-    """R1, R4, R20: in the one list of leads; a receipt and nothing else is answered."""
+    """R1, R4, R20, A23: a receipt and nothing else is answered, not how many there were today."""
     answer = await submit(api, channel(api, source="展会咨询"))
     assert answer.status_code == 201 and answer.json().keys() == {"receipt"}
     (lead,) = await leads(api)
-    assert answer.json()["receipt"] == lead["code"]
+    assert answer.json()["receipt"] == lead["id"]
     assert (lead["source"], lead["customer"]) == ("展会咨询", CUSTOMER["customer"])
     events = (await api.get(f"/v1/leads/{lead['id']}")).json()
     assert events["label"]["rule"] == "buys" and events["missing"] == ["contact_title"]
