@@ -6,26 +6,32 @@ to restore. A choice is made from the lead as it is now and carried out only if 
 awaits it; the command's id follows from the version of the lead that it decides upon, so however
 many try, each version is decided upon once.
 
-Whom the rules find nobody for is tried again as soon as people, rules, the day or loads change.
+Leads that came since are dealt with before those that were there. Whom the rules find nobody for is
+tried again as soon as people, rules, the day or loads change, which costs a question for each kind
+of lead, however many there are. A lead that fails is tried again later and holds up no other.
 """
 
 import asyncio
+import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from functools import partial
+from typing import NamedTuple
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from aggregates.event import Meta
-from aggregates.lead.assign import assign_by_rule, awaits_assignment
-from aggregates.lead.choice import Choice, Chooser, Load
+from aggregates.lead.assign import assign_by_rule, awaits_assignment, waits_by
+from aggregates.lead.choice import Choice, Chooser, Kind, kind_of, profile_of
 from aggregates.lead.state import Lead
 from aggregates.values import local_date
-from commands.loop import CommandLoop, Intent, by_state
-from commands.ports import Clock, Waiting, Workloads
+from commands.loop import CommandLoop, Contended, Intent, Reply, by_state
+from commands.ports import Clock, Unavailable, Waiting, Workload, Workloads
 from commands.register import Register, Registry
 from commands.tally import Tally
+from processes.backlog import Backlog, Retries
+from processes.left_behind import LeftBehind
 
 NAME = "assignment"
 ACTOR = f"process:{NAME}"
@@ -34,6 +40,16 @@ PAGE = 512
 IN_FLIGHT = 128
 AGAIN_SECONDS = 0.2
 """At least so long between two tries at the leads that nobody could be found for."""
+
+logger = logging.getLogger("leadlog.processes")
+
+
+class _Chosen(NamedTuple):
+    """A choice for a lead, to be carried out."""
+
+    waiting: Waiting
+    lead: Lead
+    choice: Choice
 
 
 class Assignment:
@@ -54,8 +70,12 @@ class Assignment:
         """
         self._loop, self._registry, self._workloads = loop, registry, workloads
         self._clock, self._zone, self._begin_at = clock, zone, begin_at
-        self._tally = Tally()
-        self._queue = _Queue()
+        self._tally, self._backlog, self._retries = Tally(), Backlog(), Retries()
+        self._left_behind = LeftBehind(loop, workloads, clock, ACTOR)
+        self._queue: _Queue | None = None
+        self._waits_by: object = None
+        self._circumstances: object = None
+        self._passed = 0.0
         self._in_flight = asyncio.Semaphore(IN_FLIGHT)
 
     async def step(self) -> bool:
@@ -68,88 +88,165 @@ class Assignment:
         if not _is_set_up(register) or workload.position < self._begin_at:
             return False
         self._tally.reflect(workload)
-        now = local_date(self._clock.now(), self._zone)
-        if not self._queue.is_open((register.position, now), workload.loads):
-            return False
-        page = await self._workloads.waiting(self._queue.after, PAGE)
-        await self._deal_with(page, register, now)
-        return self._queue.turn(page)
-
-    async def _deal_with(self, page: Sequence[Waiting], register: Register, day: date) -> None:
+        day = local_date(self._clock.now(), self._zone)
         own = register.policies.assignment
         chooser = Chooser(own.rules, own.ref, register.people, register.teams, day)
-        fresh = [waiting for waiting in page if waiting.lead not in self._tally]
-        leads = await asyncio.gather(*(self._loop.read(waiting.lead) for waiting in fresh))
-        chosen: list[tuple[Lead, Choice]] = []
-        for waiting, lead in zip(fresh, leads, strict=True):  # in order: each counts for the next
+        await self._left_behind.hand_over(chooser, self._tally, register, workload)
+        queue = self._queue_for(register, workload)
+        page = await queue.page(self._workloads, workload.position)
+        page = [*page, *self._retries.due(time.monotonic())]
+        await self._carry_out(await self._choose(page, chooser, register), register)
+        self._begin_pass(register, day, workload)
+        await self._carry_out(await self._choose_again(chooser, register), register)
+        return queue.goes_on or self._backlog.is_passing
+
+    def _queue_for(self, register: Register, workload: Workload) -> "_Queue":
+        """Where to go on; all that wait are looked at anew when what they wait by has changed."""
+        waits_by_now = waits_by(register.policies)
+        if self._queue is None or waits_by_now != self._waits_by:
+            self._waits_by, self._backlog = waits_by_now, Backlog()
+            self._queue = _Queue(self._queue.newest if self._queue else workload.position)
+        return self._queue
+
+    def _begin_pass(self, register: Register, day: date, workload: Workload) -> None:
+        """Try those left over once more, if their chances have changed."""
+        circumstances = (register.position, day, workload.loads)
+        over_soon = self._backlog.is_passing or time.monotonic() < self._passed + AGAIN_SECONDS
+        if not over_soon and circumstances != self._circumstances:
+            self._circumstances, self._passed = circumstances, time.monotonic()
+            self._backlog.begin_pass()
+
+    async def _choose(
+        self, page: Sequence[Waiting], chooser: Chooser, register: Register
+    ) -> list[_Chosen]:
+        """Choices for leads in order: each counts for the next."""
+        chosen = []
+        fresh = {w.lead: w for w in page if w.lead not in self._tally}
+        for waiting, lead in await self._read(list(fresh.values())):
+            self._backlog.forget(lead.id)
             if not awaits_assignment(lead, register.policies):
-                self._queue.hold(waiting)
+                self._retries.forget(lead.id)
                 continue
             choice = chooser.choose(lead.profile, self._tally.loads)
             if choice.owner:
                 self._tally.give(lead.id, choice.owner)
-            elif not choice.pool:
-                self._queue.leave(waiting)
-            self._loop.remember(lead.id, lead)
-            chosen.append((lead, choice))
-        await asyncio.gather(*(self._carry_out(*item, register) for item in chosen))
+            if not choice.found:
+                self._backlog.leave(waiting, kind_of(lead.profile))
+            if choice.found or not lead.explanation:
+                chosen.append(_Chosen(waiting, lead, choice))
+        return chosen
 
-    async def _carry_out(self, lead: Lead, choice: Choice, register: Register) -> None:
+    async def _choose_again(self, chooser: Chooser, register: Register) -> list[_Chosen]:
+        """Choices for leads that nobody was found for before; read only if there is somebody."""
+        found: dict[UUID, tuple[Waiting, Kind, Choice]] = {}
+        for _ in range(PAGE):
+            if not (oldest := self._backlog.next()):
+                break
+            waiting, kind = oldest
+            choice = chooser.choose(profile_of(kind), self._tally.loads)
+            if not choice.found:
+                self._backlog.close()
+                continue
+            self._backlog.take()
+            found[waiting.lead] = waiting, kind, choice
+            if choice.owner:
+                self._tally.give(waiting.lead, choice.owner)
+        chosen = []
+        read = {lead.id: lead for _, lead in await self._read([w for w, *_ in found.values()])}
+        for waiting, kind, choice in found.values():
+            lead = read.get(waiting.lead)
+            awaits = lead is not None and awaits_assignment(lead, register.policies)
+            if lead is not None and awaits and kind_of(lead.profile) == kind:
+                chosen.append(_Chosen(waiting, lead, choice))
+            elif choice.owner:  # it failed, or has changed: then the read model brings it up anew
+                self._settle(waiting.lead, None)
+        if len(chosen) < len(found):
+            self._backlog.begin_pass()  # the turns of these are for those behind them
+        return chosen
+
+    async def _read(self, page: Sequence[Waiting]) -> list[tuple[Waiting, Lead]]:
+        """These leads, but for those that cannot be read."""
+        leads = await asyncio.gather(
+            *(self._loop.read(waiting.lead) for waiting in page), return_exceptions=True
+        )
+        read = []
+        for waiting, lead in zip(page, leads, strict=True):
+            if isinstance(lead, BaseException):
+                self._put_off(waiting, lead)
+            else:
+                read.append((waiting, lead))
+        return read
+
+    async def _carry_out(self, chosen: Sequence[_Chosen], register: Register) -> None:
+        replies = await asyncio.gather(
+            *(self._send(lead, choice, register) for _, lead, choice in chosen),
+            return_exceptions=True,
+        )
+        for (waiting, lead, choice), reply in zip(chosen, replies, strict=True):
+            if choice.owner:
+                self._settle(lead.id, None if isinstance(reply, BaseException) else reply)
+            if isinstance(reply, BaseException):
+                self._put_off(waiting, reply)
+            else:
+                self._retries.forget(lead.id)
+
+    def _settle(self, lead: UUID, reply: Reply[Lead] | None) -> None:
+        """What came of a lead that was given to somebody. If it is not theirs, others may be."""
+        owner, position = (reply.state.owner, reply.position) if reply else (None, None)
+        self._tally.settle(lead, owner, position)
+        if lead not in self._tally:
+            self._circumstances = None
+
+    async def _send(self, lead: Lead, choice: Choice, register: Register) -> Reply[Lead]:
         decide = partial(
             assign_by_rule, now=self._clock.now(), choice=choice, policies=register.policies
         )
+        self._loop.remember(lead.id, lead)
         intent = Intent(lead.id, by_state(decide), Meta(ACTOR, command_id(lead)), b"")
         async with self._in_flight:
-            reply = await self._loop.run(intent)
-        if choice.owner:
-            self._tally.settle(lead.id, reply.state.owner, reply.position)
+            return await self._loop.run(intent)
+
+    def _put_off(self, waiting: Waiting, error: BaseException) -> None:
+        """Try a lead that failed later, by itself. That the database does not answer concerns all
+        leads: Unavailable is raised.
+        """
+        everybodys = isinstance(error, Unavailable) and not isinstance(error, Contended)
+        if everybodys or not isinstance(error, Exception):
+            raise error
+        pause = self._retries.add(waiting, time.monotonic())
+        logger.warning("lead %s is not assigned, again in %.0f s: %r", waiting.lead, pause, error)
 
 
 class _Queue:
-    """How far the waiting leads were gone through, and from where they are to be again.
-
-    `hold`: the lead waits for something else than a person. `leave`: nobody is free for it.
+    """How far the waiting leads were gone through: the new ones, and behind them those that were
+    there at `newest`, a position of the log, when it began.
     """
 
-    def __init__(self) -> None:
-        self.after = 0
-        self._oldest_held: int | None = None
-        self._oldest_left: int | None = None
-        self._circumstances: object = None
-        self._loads: Mapping[str, Load] = {}
-        self._begun = 0.0
-        self._ended = False
+    def __init__(self, newest: int) -> None:
+        self.newest, self._until, self._after = newest, newest, 0
+        self._more = False
 
-    def is_open(self, circumstances: object, loads: Mapping[str, Load]) -> bool:
-        """Whether to go on now: where it ended, or from the oldest whose chances have changed."""
-        others = circumstances != self._circumstances
-        if not self._ended or not (others or loads != self._loads):
-            return True
-        oldest = [self._oldest_left, self._oldest_held if others else None]
-        again = min((since for since in oldest if since is not None), default=None)
-        if again is not None:
-            if time.monotonic() < self._begun + AGAIN_SECONDS:
-                return False
-            self.after = again - 1
-            self._oldest_left, self._begun, self._ended = None, time.monotonic(), False
-            self._oldest_held = None if others else self._oldest_held
-        self._circumstances, self._loads = circumstances, loads
-        return True
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is more to look at now."""
+        return self._more or self._after < self._until
 
-    def turn(self, page: Sequence[Waiting]) -> bool:
-        """Go on behind a page; False when it was the last for now."""
-        if page:
-            self.after = page[-1].since
-        self._ended = len(page) < PAGE
-        return not self._ended
-
-    def hold(self, waiting: Waiting) -> None:
-        """Look at it again when people, rules or the day change."""
-        self._oldest_held = min(self._oldest_held or waiting.since, waiting.since)
-
-    def leave(self, waiting: Waiting) -> None:
-        """Look at it again when loads change too."""
-        self._oldest_left = min(self._oldest_left or waiting.since, waiting.since)
+    async def page(self, workloads: Workloads, position: int) -> Sequence[Waiting]:
+        """The next leads, new ones first; as of a position, that of the loads: what came later
+        may be about a lead that the tally still counts as given away.
+        """
+        found = await workloads.waiting(self.newest, PAGE)
+        new = [waiting for waiting in found if waiting.since <= position]
+        self._more = len(found) == PAGE or len(new) < len(found)
+        if new:
+            self.newest = new[-1].since
+        if self._more or self._after >= self._until:
+            return new
+        room = PAGE - len(new)
+        page = await workloads.waiting(self._after, room)
+        old = [waiting for waiting in page if waiting.since <= self._until]
+        self._after = old[-1].since if len(old) == room else self._until
+        return [*new, *old]
 
 
 def command_id(lead: Lead) -> UUID:

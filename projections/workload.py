@@ -1,9 +1,10 @@
 """Who carries how much, and which leads nobody carries: what assignment by rule goes by (A13, R43).
 
-A person's load are the open, unpaused leads that they own. `last_given` is where in the log the
-rules last gave them one: what people assign, hand over or import moves nobody's turn.
-`waits_since` is where in the log a lead that needs an owner came to need one. Only those that once
-stood in 待分配 ever do: every capture enters it, an imported history does not (decision 11).
+A person's load are the open, unpaused leads that they own, `owned` counts the paused ones, too.
+`last_given` is where in the log the rules last gave them one: what people assign, hand over or
+import moves nobody's turn. `waits_since` is where in the log a lead that needs an owner came to
+need one, or was changed: then it is looked at anew. Only those that once stood in 待分配 ever do:
+every capture enters it, an imported history does not (decision 11).
 `pooled_since` is where it entered its pool: no edit makes it a new one there.
 """
 
@@ -34,18 +35,23 @@ class CarriedRow:
     waits_since: int | None = None
 
     @property
+    def is_open(self) -> bool:
+        """Something is still to become of it."""
+        return self.captured and not (self.merged or self.converted or self.invalidated)
+
+    @property
     def counts(self) -> bool:
         """Open and unpaused."""
-        closed = self.paused or self.merged or self.converted or self.invalidated
-        return self.captured and not closed
+        return self.is_open and not self.paused
 
 
 @dataclass(slots=True)
 class PersonRow:
-    """A person's load now; positions are the log's, 0 = never."""
+    """What a person carries now; positions are the log's, 0 = never."""
 
     person: str
     load: int = 0
+    owned: int = 0
     last_given: int = 0
 
 
@@ -56,18 +62,15 @@ CARRIED = Table(
     indexes=(
         "(waits_since) WHERE waits_since IS NOT NULL",
         "(pooled_since) WHERE pool IS NOT NULL",
-        "(owner, lead)",
+        "(owner, lead) WHERE captured AND NOT (merged OR converted OR invalidated)",
     ),
 )
 PEOPLE = Table("people", PersonRow, key=("person",), whole=True)
 
-BEGINS_TO_WAIT = (
-    e.LeadScreened, e.InfoCompleted, e.LeadResumed, e.LeadReopened, e.MergeUndone,
-    e.ConversionReversed,
-)  # fmt: skip
 EVENTS: tuple[type[Event], ...] = (
-    *BEGINS_TO_WAIT, e.LeadCaptured, e.StageChanged, e.InfoChanged,
-    e.LeadPaused, e.LeadsMerged, e.LeadInvalidated, e.LeadConverted,
+    e.LeadCaptured, e.StageChanged, e.InfoChanged, e.InfoCompleted, e.LeadScreened,
+    e.LeadLabelled, e.LabelOverridden, e.LeadPaused, e.LeadResumed, e.LeadsMerged, e.MergeUndone,
+    e.LeadInvalidated, e.LeadReopened, e.LeadConverted, e.ConversionReversed,
     e.LeadAssigned, e.LeadReassigned, e.LeadHandedOver, e.LeadReleasedToPool, e.LeadClaimed,
 )  # fmt: skip
 
@@ -97,8 +100,10 @@ def fold(working: WorkingSet, batch: Sequence[Recorded]) -> None:
 
 
 def _count(people: dict[str, PersonRow], row: CarriedRow, by: int) -> None:
-    if row.owner and row.counts:
-        _person(people, row.owner).load += by
+    if row.owner and row.is_open:
+        person = _person(people, row.owner)
+        person.owned += by
+        person.load += by * row.counts
 
 
 def _give(people: dict[str, PersonRow], recorded: Recorded) -> None:
@@ -116,10 +121,8 @@ def _person(people: dict[str, PersonRow], name: str) -> PersonRow:
 
 
 def _wait(row: CarriedRow, recorded: Recorded) -> None:
-    if row.owner or row.pool or not (row.daily and row.counts):
-        row.waits_since = None
-    elif row.waits_since is None or isinstance(recorded.event, BEGINS_TO_WAIT):
-        row.waits_since = recorded.position
+    waits = row.daily and row.counts and not (row.owner or row.pool)
+    row.waits_since = recorded.position if waits else None
 
 
 def _change(row: CarriedRow, recorded: Recorded) -> None:
@@ -146,4 +149,4 @@ def _change(row: CarriedRow, recorded: Recorded) -> None:
             pass  # neither owner nor pool changes
 
 
-PROJECTION = Projection("workload", 1, EVENTS, (CARRIED, PEOPLE), fold)
+PROJECTION = Projection("workload", 2, EVENTS, (CARRIED, PEOPLE), fold)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,19 +21,24 @@ ON_BUILD = (
     "SELECT b.position, asked.* FROM projection.builds b LEFT JOIN LATERAL ({asked}) asked ON true"
     " WHERE b.name = 'workload' AND b.state = 'live' AND b.generation = {generation}"
 )
-LOADS = "SELECT person, load, last_given FROM {schema}.people"
+LOADS = "SELECT person, load, last_given, owned FROM {schema}.people"
 WAITING = (
     "SELECT lead, waits_since FROM {schema}.carried WHERE waits_since > %b"
     " ORDER BY waits_since LIMIT %b"
 )
 # Served by the index on owner.
 OWNED = (
-    "SELECT lead FROM {schema}.carried WHERE owner = %b AND lead > %b"
+    "SELECT lead FROM {schema}.carried WHERE owner = ANY(%b) AND lead > %b"
     " AND captured AND NOT (merged OR converted OR invalidated) ORDER BY lead LIMIT %b"
 )
 NUMBER_OWNED = (
     "SELECT count(*) FROM {schema}.carried WHERE owner = %b"
     " AND captured AND NOT (merged OR converted OR invalidated)"
+)
+
+IN_POOLS = (
+    "SELECT pool, count(*) FROM {schema}.carried WHERE pool IS NOT NULL"
+    " AND captured AND NOT (merged OR converted OR invalidated) GROUP BY pool"
 )
 
 
@@ -47,7 +52,8 @@ class PostgresWorkloads:
     async def current(self) -> Workload:
         """Everybody's load."""
         position, rows = await self._ask(LOADS)
-        return Workload(position, {person: Load(load, given) for person, load, given in rows})
+        loads = {person: Load(load, given) for person, load, given, _ in rows}
+        return Workload(position, loads, {person: owned for person, *_, owned in rows})
 
     async def up_to_now(self) -> Workload:
         """Everybody's load with all that the log holds by now."""
@@ -64,9 +70,11 @@ class PostgresWorkloads:
         _, rows = await self._ask(WAITING, after, limit)
         return [Waiting(*row) for row in rows]
 
-    async def owned_by(self, person: str, after: UUID | None, limit: int) -> Sequence[UUID]:
-        """Open leads of a person, in order of id."""
-        _, rows = await self._ask(OWNED, person, after or UUID(int=0), limit)
+    async def owned_by(
+        self, people: Collection[str], after: UUID | None, limit: int
+    ) -> Sequence[UUID]:
+        """Open leads of these people, in order of id."""
+        _, rows = await self._ask(OWNED, list(people), after or UUID(int=0), limit)
         return [lead for (lead,) in rows]
 
     async def open_leads(self, person: str) -> int:
@@ -74,6 +82,12 @@ class PostgresWorkloads:
         await self.up_to_now()
         _, rows = await self._ask(NUMBER_OWNED, person)
         return int(rows[0][0])
+
+    async def in_pools(self) -> Mapping[str, int]:
+        """How many open leads lie in each pool, with all that the log holds by now."""
+        await self.up_to_now()
+        _, rows = await self._ask(IN_POOLS)
+        return dict(rows)
 
     async def close(self) -> None:
         """Close the connection."""

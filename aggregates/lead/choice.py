@@ -2,20 +2,22 @@
 
 The first rule that matches names a target; of the target's people the least loaded gets the lead.
 Nobody who has left, is away, takes no more or does not cover the lead is chosen; when that leaves
-nobody, the default target is asked, whose named person is never too busy. The explanation is what
-the choice was made from, and stands on the event:
+nobody, the default target is asked. There somebody always has to take it: when all are at capacity
+the least loaded does, and when nobody covers the lead whoever is there. The explanation is what the
+choice was made from, and stands on the event:
 
 - `policy` kind, version and hash of the rules; `rule` the one that matched, null = none did
 - `target` kind and name of whom was asked last; `by_default` when that is the rules' default
 - `candidates` in order, the chosen one first: person, load, weight, and the log position of the
   last lead that the rules gave them; at most 10, then `more_candidates` counts the others
+- `over_capacity`, `outside_coverage` when the default gave it to somebody all the same
 - `left_out` person and why; at most 10, then `more_left_out` counts the others by reason
 - `nobody_free` target and left_out of the match, when the default had to be asked
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from heapq import nsmallest
 from typing import Any
@@ -30,13 +32,16 @@ INACTIVE, ABSENT, FULL, ELSEWHERE = "inactive", "absent", "at capacity", "does n
 CANNOT_OWN, UNKNOWN = "owns no leads", "unknown"
 
 Profile = Mapping[str, Any]
+LOOKED_AT = ("region", "industry", "customer_type", "source", "level")
+Kind = tuple[Any, ...]
+"""What a choice looks at of a lead: those of one kind go the same way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """Open, unpaused leads owned, and where in the log the rules last gave a lead; 0 = never."""
 
-    open: int = 0
+    active: int = 0
     last_given: int = 0
 
 
@@ -52,6 +57,21 @@ class Choice:
     owner: str | None = None
     team: str | None = None
     pool: str | None = None
+
+    @property
+    def found(self) -> bool:
+        """Whether there is somewhere for the lead to go."""
+        return bool(self.owner or self.pool)
+
+
+def kind_of(profile: Profile) -> Kind:
+    """The kind of a lead of this profile."""
+    return tuple(profile.get(name) for name in LOOKED_AT)
+
+
+def profile_of(kind: Kind) -> Profile:
+    """As much of a profile as a choice looks at."""
+    return dict(zip(LOOKED_AT, kind, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +130,39 @@ class Chooser:
         """The choice of a target, None when nobody of it is free, and who was left out."""
         if target.kind == "pool":
             return Choice({**why, "target": _named(target)}, pool=target.name), _Asked(target, ())
-        asked = self._before_loads(target, profile)
-        busy = (
-            {} if default and target.kind in ("person", "supervisor") else self._busy(asked, loads)
-        )
-        left_out = {**asked.left_out, **busy}
-        free = [name for name in asked.free if name not in busy and name != without]
-        asked = _Asked(target, free, left_out)
-        if not free:
+        before = self._before_loads(target, profile)
+        busy = self._busy(before.free, loads)
+        free = [name for name in before.free if name not in busy and name != without]
+        asked = _Asked(target, free, {**before.left_out, **busy})
+        if default and not free:
+            asked = self._whoever_is_there(asked, loads, without)
+        if not asked.free:
             return None, asked
-        first = nsmallest(MOST_NAMED, free, key=lambda name: self._rank(name, loads))
-        why = {**why, "target": _named(target), **self._candidates(first, len(free), loads)}
+        first = nsmallest(MOST_NAMED, asked.free, key=lambda name: self._rank(name, loads))
         owner = first[0]
+        why = {**why, "target": _named(target), **self._in_spite_of(asked, owner, loads)}
+        why |= self._candidates(first, len(asked.free), loads)
+        others = {name: why for name, why in asked.left_out.items() if name not in asked.free}
         team = target.name if target.kind in ("team", "supervisor") else self._people[owner].team
-        return Choice({**why, **_left_out(left_out)}, owner=owner, team=team), asked
+        return Choice({**why, **_left_out(others)}, owner=owner, team=team), asked
+
+    def _whoever_is_there(self, asked: _Asked, loads: Loads, without: str | None) -> _Asked:
+        """Who of a target could take a lead that nobody is free for: who covers it comes first,
+        then who has room.
+        """
+        out = {name: why for name, why in asked.left_out.items() if name != without}
+        full = [name for name, why in out.items() if why == FULL]
+        elsewhere = [name for name, why in out.items() if why == ELSEWHERE]
+        busy = self._busy(elsewhere, loads)
+        return replace(asked, free=full or [n for n in elsewhere if n not in busy] or elsewhere)
+
+    def _in_spite_of(self, asked: _Asked, owner: str, loads: Loads) -> dict[str, bool]:
+        """What of a chosen one would rule them out anywhere but in the default target."""
+        spite = {
+            "over_capacity": bool(self._busy((owner,), loads)),
+            "outside_coverage": asked.left_out.get(owner) == ELSEWHERE,
+        }
+        return {name: True for name, true in spite.items() if true}
 
     def _before_loads(self, target: Target, profile: Profile) -> _Asked:
         key = (target, *(profile.get(name) for name in ("region", "industry", "customer_type")))
@@ -162,24 +201,24 @@ class Chooser:
             return ELSEWHERE
         return None
 
-    def _busy(self, asked: _Asked, loads: Loads) -> dict[str, str]:
-        limits = ((name, self._people[name].capacity) for name in asked.free)
+    def _busy(self, names: Iterable[str], loads: Loads) -> dict[str, str]:
+        limits = ((name, self._people[name].capacity) for name in names)
         return {
             name: FULL
             for name, most in limits
-            if most is not None and loads.get(name, NO_LOAD).open >= most
+            if most is not None and loads.get(name, NO_LOAD).active >= most
         }
 
     def _rank(self, name: str, loads: Loads) -> tuple[float, int, str]:
         """The least loaded first, then who has waited longest, then by name."""
         load = loads.get(name, NO_LOAD)
-        return load.open / self._people[name].weight, load.last_given, name
+        return load.active / self._people[name].weight, load.last_given, name
 
     def _candidates(self, first: Sequence[str], number: int, loads: Loads) -> dict[str, Any]:
         shown = [
             {
                 "person": name,
-                "load": load.open,
+                "load": load.active,
                 "weight": self._people[name].weight,
                 "last_given": load.last_given,
             }

@@ -13,7 +13,9 @@ from aggregates.refusal import Refusal
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """Who claims: their claims from this pool today, and the open leads that they own."""
+    """Who claims: their claims from this pool today, and the open leads that they own, paused
+    ones included.
+    """
 
     name: str
     team: str | None
@@ -21,21 +23,17 @@ class Claimant:
     owned: int
 
 
-def is_open_to(pool: PoolRules, team: str | None) -> bool:
-    """Whether people of a team may see and take what is in a pool."""
-    return not pool.teams or team in pool.teams
-
-
 def claim(lead: Lead, *, now: datetime, pool: PoolRules, by: Claimant) -> list[Event]:
-    """Own the lead from now on. Whoever has just claimed it may say so again."""
+    """Own the lead from now on. Whoever has just claimed it may say so again.
+
+    For whom the pool is there at all is for their scope to say.
+    """
     require_workable(lead)
     if lead.owner == by.name:
         return []
     if lead.pool != pool.name:
         where = f"is in pool {lead.pool}" if lead.pool else "is in no pool: somebody was faster"
         raise Refusal("not-in-pool", f"this lead {where}")
-    if not is_open_to(pool, by.team):
-        raise Refusal("pool-closed", f"pool {pool.name} is open to {', '.join(pool.teams)}")
     if by.claims_today >= pool.claims_per_day:
         raise Refusal(
             "claim-limit", f"you have claimed {by.claims_today} leads from {pool.name} today"

@@ -1,6 +1,7 @@
 """Who carries how much, and who waits: `workload` is the fold of every event of ownership (A13)."""
 
 from collections.abc import Callable
+from itertools import product
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -12,14 +13,21 @@ from adapters.postgres.builds import Build, ensure_live
 from adapters.postgres.rebuild import rebuild
 from adapters.postgres.runner import advance
 from adapters.postgres.tables import Connection, connect
-from aggregates.event import Event
+from aggregates.event import Event, Recorded
 from aggregates.lead import events as e
-from projections.workload import EVENTS, PROJECTION
+from aggregates.lead.assign import awaits_assignment
+from aggregates.lead.choice import kind_of
+from aggregates.policy.entry import Completeness, Screening
+from projections.base import WorkingSet
+from projections.workload import CARRIED, EVENTS, PROJECTION, fold
 from tests import checker
 from tests.checker_workload import workload
+from tests.conformance.examples import EXAMPLES
 from tests.conformance.histories import Entry, append, interleaved
 from tests.seed import SEED
 from tests.size import size
+from tests.unit.lead.given import CAPTURED, LEAD, NOW, lead_of
+from tests.unit.lead.test_assign_by_rule import in_force
 
 PEOPLE = ("王芳", "李雷", "Ana")
 WHY = {"rule": None}
@@ -38,6 +46,8 @@ MAKERS: tuple[Callable[[Random], Event], ...] = (
     lambda rng: e.LeadScreened(accepted=True),
     lambda rng: e.InfoChanged(details=rng.choice(({}, {"owner": None}, {"need": "x"}))),
     lambda rng: e.InfoCompleted(),
+    lambda rng: e.LeadLabelled(level="high"),
+    lambda rng: e.LabelOverridden(level="low"),
     lambda rng: e.LeadPaused(reason="x"),
     lambda rng: e.LeadResumed(),
     lambda rng: e.LeadsMerged(into=OTHER),
@@ -60,6 +70,43 @@ MAKERS: tuple[Callable[[Random], Event], ...] = (
 def test_every_event_of_the_projection_is_tried() -> None:
     rng = Random(1)
     assert {type(make(rng)) for make in MAKERS} == set(EVENTS)
+
+
+def test_whatever_makes_a_lead_await_somebody_the_process_looks_at_it_again() -> None:
+    """R8: by any two events that a lead can meet, or when it becomes one of another kind."""
+    rules = (
+        in_force("screening", Screening(sources=("form",))),
+        in_force("completeness", Completeness(blocks_assignment=True)),
+    )
+    said = (*EXAMPLES, *(make(Random(n)) for make in MAKERS for n in range(2)), *SAYS_MORE)
+    found = set()
+    for first, second in product((*said, e.LeadReleasedToPool(pool="x")), said):
+        history = (*CAPTURED, first)
+        before, after = lead_of(*history), lead_of(*history, second)
+        for policies in rules:
+            other = kind_of(before.profile) != kind_of(after.profile)
+            if awaits_assignment(after, policies) and (
+                other or not awaits_assignment(before, policies)
+            ):
+                assert _waits_since(*history, second) == len(history) + 1, (first, second)
+                found.add(type(second))
+    assert found >= {e.LeadScreened, e.InfoChanged, e.InfoCompleted, e.LeadResumed, e.LeadReopened}
+    assert found >= {e.MergeUndone, e.ConversionReversed, e.LeadLabelled, e.LabelOverridden}
+
+
+SAYS_MORE = (
+    e.InfoChanged(details={"source": "form"}),
+    e.InfoChanged(details={"source": "fair"}),
+    e.InfoMarkedIncomplete(missing=("need",)),
+    e.LeadScreened(accepted=False),
+)
+
+
+def _waits_since(*history: Event) -> int | None:
+    working = WorkingSet()
+    batch = [Recorded(n, LEAD, n, NOW, event) for n, event in enumerate(history, 1)]
+    fold(working, [recorded for recorded in batch if isinstance(recorded.event, EVENTS)])
+    return working.rows(CARRIED)[LEAD].waits_since
 
 
 @pytest.mark.parametrize("number", range(size(4, 200)))

@@ -25,6 +25,9 @@ from tests.seed import SEED
 pytestmark = pytest.mark.anyio
 
 EAST = AssignmentRule(name="east", regions=("华东",), target=Target(kind="team", name="east"))
+EAST_TEAM = AssignmentRule(name="all", target=Target(kind="team", name="east"))
+TEAM_OR_NOBODY = Assignment(rules=(EAST_TEAM,), default=Target(kind="team", name="nobody's"))
+"""Leads wait for room in a team."""
 
 
 @pytest.fixture
@@ -127,24 +130,37 @@ async def test_what_people_assign_moves_nobodys_turn(company: Company) -> None:
 
 async def test_leads_nobody_was_free_for_are_tried_again_oldest_first(company: Company) -> None:
     """R8, R103; chatwoot #10376, odoo PR #227387: visible at once, and never forgotten."""
-    await company.people("a")
+    await company.people("a", team="east")
+    await company.rules(TEAM_OR_NOBODY)
     await company.about(d.WorkloadSet(name="a", weight=1, capacity=1))
     leads = [(await company.capture())[0] for _ in range(4)]
     await company.turn()
     waiting = [await company.lead(lead) for lead in leads]
     assert [lead.owner for lead in waiting] == ["a", None, None, None]
-    assert waiting[1].explanation["left_out"] == [{"person": "a", "why": "at capacity"}]
+    why = waiting[1].explanation["nobody_free"]
+    assert why["left_out"] == [{"person": "a", "why": "at capacity"}]
     await company.say(leads[0], e.LeadInvalidated())
     await company.turn()
     assert (await company.lead(leads[1])).owner == "a"
     await company.about(d.WorkloadSet(name="a", weight=1, capacity=2))
     await company.turn()
     assert [(await company.lead(lead)).owner for lead in leads[2:]] == ["a", None]
-    await company.people("b")
+    await company.people("b", team="east")
     await company.turn()
     assert (await company.lead(leads[3])).owner == "b"
     events = await company.log.load(leads[3])
     assert [type(event) for event in events].count(e.AssignmentFailed) == 1
+
+
+async def test_everybody_at_capacity_somebody_gets_it(company: Company) -> None:
+    """Requirements section 5: the built-in default finds somebody while anybody is there."""
+    await company.people("a")
+    await company.about(d.WorkloadSet(name="a", weight=1, capacity=1))
+    leads = [(await company.capture())[0] for _ in range(3)]
+    await company.turn()
+    found = [await company.lead(lead) for lead in leads]
+    assert [lead.owner for lead in found] == ["a", "a", "a"]
+    assert ["over_capacity" in lead.explanation for lead in found] == [False, True, True]
 
 
 async def test_who_is_away_gets_leads_again_on_the_next_day(company: Company) -> None:

@@ -13,10 +13,13 @@ from adapters.postgres.runner import catch_up
 from aggregates.directory import events as d
 from aggregates.lead import events as e
 from aggregates.lead.choice import Choice
+from aggregates.lead.state import Lead
 from aggregates.policy.ownership import Assignment, AssignmentRule, PoolRules, Pools, Target
 from aggregates.refusal import Refusal
 from commands.caller import Caller
+from commands.lead.entry import CompleteInfo
 from commands.lead.ownership import AssignLead, ClaimLead, HandOverLead, ReleaseLead
+from commands.leads import UnknownLead
 from commands.loop import Reply
 from commands.ports import Unavailable
 from tests.integration.assigning import Company, working
@@ -127,17 +130,37 @@ async def test_nobody_claims_more_than_one_may_own(
         with suppress(Refusal):
             await company.do(ClaimLead(pool="east"), lead, "a")
     await anyio.to_thread.run_sync(catch_up, company.dsn)
-    assert (await company.workloads.current()).loads["a"].open == 4
+    assert (await company.workloads.current()).loads["a"].active == 4
+
+
+async def test_a_pause_makes_no_room_to_claim_more(company: Company) -> None:
+    """Claim, pause, claim more, resume: what is paused is owned all the same."""
+    await company.people("a", team="east")
+    *claimed, more = await pooled(company, 5, "east")
+    for lead in claimed:
+        await company.do(ClaimLead(pool="east"), lead, "a")
+        await company.say(lead, e.LeadPaused(reason="later"))
+        await anyio.to_thread.run_sync(catch_up, company.dsn)
+    with pytest.raises(Refusal, match="you own 4 open leads"):
+        await company.do(ClaimLead(pool="east"), more, "a")
+    workload = await company.workloads.current()
+    assert (workload.loads["a"].active, workload.owned) == (0, {"a": 4})
 
 
 async def test_pools_are_open_to_their_teams(company: Company) -> None:
     await company.people("li", team="south")
     await company.people("chen", team="east")
     [lead] = await pooled(company, 1, "east")
-    with pytest.raises(Refusal) as refused:
-        await company.do(ClaimLead(pool="east"), lead, "li")
-    assert refused.value.code == "pool-closed"
-    reply = await company.do(ClaimLead(pool="east"), lead, "chen")
+    register = await company.registry.latest()
+
+    async def claim(name: str) -> Reply[Lead]:
+        scope, caller = register.scope(name, "sales"), Caller(f"user:{name}")
+        command = ClaimLead(pool="east")
+        return await company.commands.execute(command, lead=lead, caller=caller, scope=scope)
+
+    with pytest.raises(UnknownLead):
+        await claim("li")
+    reply = await claim("chen")
     assert (reply.state.owner, reply.state.profile["team"]) == ("chen", "east")
 
 
@@ -199,20 +222,20 @@ async def test_a_leavers_leads_go_to_one_person(company: Company) -> None:
     """R102, R103: open ones, paused ones too; asking again finds nothing left."""
     leads = await owned_by_leaver(company, 12)
     caller = Caller("user:boss")
-    assert await company.hand_overs.of_person("leaver", "a", caller, "离职") == 11
+    assert await company.hand_overs.of_person("leaver", "a", caller, "离职") == (11, [])
     owners = Counter([(await company.lead(lead)).owner for lead in leads])
     assert owners == {"leaver": 1, "a": 11}
     [*_, handed] = await company.log.load(leads[2])
     assert isinstance(handed, e.LeadHandedOver)
     assert (handed.previous_owner, handed.reason) == ("leaver", "离职")
     await anyio.to_thread.run_sync(catch_up, company.dsn)
-    assert await company.hand_overs.of_person("leaver", "a", caller) == 0
+    assert await company.hand_overs.of_person("leaver", "a", caller) == (0, [])
 
 
 async def test_a_leavers_leads_spread_by_rule(company: Company) -> None:
     """R44, R102: each counts for the next."""
     leads = await owned_by_leaver(company, 31)
-    assert await company.hand_overs.of_person("leaver", None, Caller("user:boss")) == 30
+    assert await company.hand_overs.of_person("leaver", None, Caller("user:boss")) == (30, [])
     owners = Counter([(await company.lead(lead)).owner for lead in leads[1:]])
     assert owners == {"a": 10, "b": 10, "c": 10}
 
@@ -224,7 +247,7 @@ async def test_two_who_hand_over_at_once_do_it_once(
     leads = await owned_by_leaver(company, 31)
     each = [one.hand_overs.of_person("leaver", None, Caller("user:boss")) for one in companies]
     with working(company.dsn):
-        assert sum(await asyncio.gather(*each)) == 30
+        assert sum(done.number for done in await asyncio.gather(*each)) == 30
     for lead in leads[1:]:
         events = await company.log.load(lead)
         assert [type(event) for event in events].count(e.LeadHandedOver) == 1
@@ -243,11 +266,16 @@ async def test_a_lead_that_got_another_owner_meanwhile_is_left_to_them(company: 
 async def test_a_hand_over_that_finds_nobody_says_so(company: Company) -> None:
     """R103: what could be handed over is; the rest stays where it is, not with nobody."""
     leads = await owned_by_leaver(company, 4)
-    only_d = AssignmentRule(name="d", target=Target(kind="person", name="d"))
+    await company.do(CompleteInfo(region="华东"), leads[3])
+    only_east = AssignmentRule(
+        name="east", regions=("华东",), target=Target(kind="person", name="a")
+    )
     nobody = Target(kind="team", name="none")
-    await company.rules(Assignment(automatic=False, rules=(only_d,), default=nobody))
+    await company.rules(Assignment(automatic=False, rules=(only_east,), default=nobody))
     await anyio.to_thread.run_sync(catch_up, company.dsn)
-    with pytest.raises(Refusal) as refused:
-        await company.hand_overs.of_person("leaver", None, Caller("user:boss"))
-    assert refused.value.code == "nobody-free"
-    assert (await company.lead(leads[2])).owner == "leaver"
+    done = await company.hand_overs.of_person("leaver", None, Caller("user:boss"))
+    assert done.number == 1
+    assert {left.lead.id for left in done.left} == set(leads[1:3])
+    whys = [left.why for left in done.left]
+    assert [why.code for why in whys if isinstance(why, Refusal)] == ["nobody-free"] * 2
+    assert [(await company.lead(lead)).owner for lead in leads] == ["leaver"] * 3 + ["a"]

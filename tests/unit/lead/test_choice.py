@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aggregates.directory.state import Absence, Coverage, Person, Team
-from aggregates.lead.choice import MOST_NAMED, Choice, Chooser, Load
+from aggregates.lead.choice import MOST_NAMED, Choice, Chooser, Load, kind_of, profile_of
 from aggregates.policy.book import cite
 from aggregates.policy.ownership import Assignment, AssignmentRule, Target
 from tests.seed import SEED
@@ -217,6 +217,48 @@ def test_the_default_person_is_never_too_busy() -> None:
     assert (choice.owner, choice.explanation["by_default"]) == ("boss", True)
     away = person("boss", role="admin", absences=(Absence(DAY, DAY),))
     assert choose(away, default=to_boss).owner is None
+
+
+@pytest.mark.parametrize("default", [EVERYBODY, Target(kind="team", name="east")])
+def test_the_default_never_gives_a_lead_to_nobody(default: Target) -> None:
+    """Requirements section 5: no rule matches, everybody at capacity: the default gets the lead and
+    the event says why. Who has room comes first, and who covers the lead.
+    """
+    full = [person(name, capacity=2, team="east") for name in ("a", "b")]
+    choice = choose(*full, default=default, loads={"a": 5, "b": 2})
+    assert (choice.owner, choice.team) == ("b", "east")
+    assert choice.explanation["over_capacity"] is True
+    assert [c["person"] for c in choice.explanation["candidates"]] == ["b", "a"]
+    assert not left_out(choice)
+    choice = choose(*full, person("c", team="east"), default=default, loads={"a": 2, "b": 2})
+    assert (choice.owner, left_out(choice)) == ("c", {"a": "at capacity", "b": "at capacity"})
+    assert "over_capacity" not in choice.explanation
+    covers = person("c", team="east", coverage=Coverage(regions=("华南",)))
+    choice = choose(*full, covers, default=default, loads={"a": 2, "b": 2})
+    assert (choice.owner, left_out(choice)) == ("a", {"c": "does not cover it"})
+    choice = choose(covers, default=default)
+    assert choice.owner == "c"
+    assert choice.explanation["outside_coverage"] is True
+    assert choose(full[0], default=default, loads={"a": 2}, without="a").owner is None
+
+
+def test_a_match_at_capacity_goes_to_the_default() -> None:
+    """Only the default has to take it."""
+    choice = choose(person("a", capacity=1), person("b", capacity=1), loads={"a": 1, "b": 3},
+                    rules=(rule("r", "person", "b"),))  # fmt: skip
+    assert choice.owner == "a"
+    assert choice.explanation["nobody_free"]["left_out"] == [{"person": "b", "why": "at capacity"}]
+    assert choice.explanation["over_capacity"] is True
+
+
+def test_leads_of_one_kind_go_the_same_way() -> None:
+    """What is tried again is asked for once per kind."""
+    profile = {"region": "华东", "level": "high", "customer": "A"}
+    assert kind_of(profile) == kind_of({**profile, "customer": "B"})
+    others = dict.fromkeys(("region", "industry", "customer_type", "source", "level"), "other")
+    for name, value in others.items():
+        assert kind_of({**profile, name: value}) != kind_of(profile)
+    assert profile_of(kind_of(others)) == others
 
 
 def test_nobody_at_all_is_said() -> None:
