@@ -18,6 +18,7 @@ _ALL = _WORK | {MARKETING, ANALYST, AUDITOR}
 ALLOWED: Mapping[str, frozenset[str]] = {
     "lead.capture": _WORK | {MARKETING},
     "lead.read": _WORK | {MARKETING, AUDITOR},
+    "attachment.read": _WORK | {MARKETING},
     "lead.complete-info": _WORK | {MARKETING},
     "lead.label": _WORK | {MARKETING},
     "lead.clear-label": _WORK | {MARKETING},

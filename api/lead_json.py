@@ -1,6 +1,6 @@
 """A lead as JSON: contact details and free text masked, times in the company's zone (A4, R75)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
@@ -14,19 +14,19 @@ from aggregates.lead.nodes import nodes
 from aggregates.lead.state import Conversion, Lead, Suspicion
 from aggregates.privacy import mask_field
 
-NOBODY: Mapping[UUID, str] = {}
 _encode = msgspec.json.Encoder().encode
 
 
 def lead_json(
     lead: Lead,
     zone: ZoneInfo,
-    codes: Mapping[UUID, str] = NOBODY,
-    merged: Mapping[UUID, str] = NOBODY,
+    others: Mapping[UUID, str | None],
+    merged: Iterable[UUID] = (),
 ) -> bytes:
     """The lead as it is shown to everybody who may see it.
 
-    `codes` are those of its suspects, `merged` the leads that count under it.
+    `others` are the leads that its reader may see, with their codes: any other lead that it names
+    has neither id nor code. `merged` are the leads that count under it.
     """
     profile = lead.profile.get
     values = {
@@ -64,8 +64,8 @@ def lead_json(
         "segment": profile("segment"),
         "label": _label(lead),
         "missing": lead.missing,
-        "duplicates": [_suspect(*found, codes) for found in lead.suspects.items()],
-        "merged_into": lead.merged_into and {"id": lead.merged_into, "code": lead.merged_code},
+        "duplicates": [_suspect(*found, others) for found in lead.suspects.items()],
+        "merged_into": lead.merged_into and _other(lead.merged_into, others),
         "attributes": lead.attributes,
         "follow_ups": lead.follow_ups,
         "first_attempt_at": lead.first_attempt_at,
@@ -75,7 +75,7 @@ def lead_json(
         "invalid_reason": lead.invalid_reason,
     }
     if merged:
-        values["merged"] = [{"id": other, "code": code} for other, code in merged.items()]
+        values["merged"] = [_other(other, others) for other in merged]
     shown = {name: mask_field(name, value) for name, value in values.items()}
     return _encode(row_json(shown, zone))
 
@@ -95,13 +95,15 @@ def _label(lead: Lead) -> dict[str, Any]:
     }
 
 
-def _suspect(other: UUID, suspicion: Suspicion, codes: Mapping[UUID, str]) -> dict[str, Any]:
-    return {
-        "id": other,
-        "code": codes.get(other),
-        "certain": suspicion.certain,
-        "by": suspicion.by,
-    }
+def _suspect(
+    other: UUID, suspicion: Suspicion, others: Mapping[UUID, str | None]
+) -> dict[str, Any]:
+    return {**_other(other, others), "certain": suspicion.certain, "by": suspicion.by}
+
+
+def _other(lead: UUID, others: Mapping[UUID, str | None]) -> dict[str, Any]:
+    """Another lead, for those who may see it."""
+    return {"id": lead if lead in others else None, "code": others.get(lead)}
 
 
 def row_json(row: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:

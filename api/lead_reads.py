@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from aggregates.lead.state import Lead, fold
 from api.lead_json import lead_json, row_json
-from api.leads import suspect_codes
+from api.leads import known_others
 from api.openapi import lead, problems
 from api.problems import not_found, unavailable
 from api.reading import (
@@ -106,9 +106,9 @@ def router(service: Service) -> APIRouter:
             raise not_found("there is no such lead")
         current = not (query.as_of or query.as_known)
         etag = {"ETag": f'"{state.version}"'} if current else {}
-        codes = await suspect_codes(service, state)
-        merged = await service.reads.merged(now.id) if current else {}
-        return answer(lead_json(state, service.zone, codes, merged), position, **etag)
+        merged = await service.reads.merged(now.id) if current else ()
+        others = await known_others(service, principal, state, merged=merged)
+        return answer(lead_json(state, service.zone, others, merged), position, **etag)
 
     @routes.get("/{ref:ref}/follow-ups")
     async def list_follow_ups(

@@ -17,6 +17,14 @@ MONEY = {
     "pattern": r"^\d+\.\d\d$",
     "description": "In the company currency.",
 }
+OTHER = {
+    "id": {
+        "type": ["string", "null"],
+        "format": "uuid",
+        "description": "Null, like the code, of a lead that one may not see.",
+    },
+    "code": TEXT,
+}
 
 _LEAD: Mapping[str, Any] = {
     "id": {"type": "string", "format": "uuid"},
@@ -84,8 +92,7 @@ _LEAD: Mapping[str, Any] = {
         "items": {
             "type": "object",
             "properties": {
-                "id": {"type": "string", "format": "uuid"},
-                "code": TEXT,
+                **OTHER,
                 "certain": {"type": "boolean"},
                 "by": {"type": "array", "items": {"enum": ["phone", "email", "customer"]}},
             },
@@ -94,7 +101,7 @@ _LEAD: Mapping[str, Any] = {
     "merged_into": {
         "type": ["object", "null"],
         "description": "The lead under which this one counts.",
-        "properties": {"id": {"type": "string", "format": "uuid"}, "code": TEXT},
+        "properties": OTHER,
     },
     "attributes": {"type": "object"},
     "follow_ups": COUNT,
@@ -129,7 +136,7 @@ _MERGED: Mapping[str, Any] = {
     "description": "The leads that count under this one, where there are any; of reads alone.",
     "items": {
         "type": "object",
-        "properties": {"id": {"type": "string", "format": "uuid"}, "code": TEXT},
+        "properties": OTHER,
     },
 }
 LEAD: Mapping[str, Any] = {

@@ -44,6 +44,6 @@ async def seen(service: Service, principal: Principal, reference: str) -> Seen:
     stream = await called(service, reference)
     position, history = await service.reads.history(stream)
     lead = fold(Lead(stream), (recorded.event for recorded in history))
-    if not lead.version or not (await scope_for(service, principal)).admits(lead):
+    if not lead.version or not (await scope_for(service, principal)).sees(lead):
         raise not_found("there is no such lead")
     return Seen(lead, history, position)

@@ -75,7 +75,7 @@ LEADS = View(
         "first_response_at": "First connected follow-up.",
         "first_attempt_at": "First follow-up of any outcome.",
         "amount": "Deal amount in the company currency.",
-        "attributes": "Further values of the lead.",
+        "attributes": "Further values; '(hidden)' for a text that is not from a history file.",
         "version": "Number of the lead's events.",
         "position": "Log position of the lead's last event.",
     },

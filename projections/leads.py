@@ -1,7 +1,8 @@
 """Leads: table 1 of the brief, one row per lead, and what every report by lead needs (R72-R81).
 
-Contact details are masked on the way in, but for attributes of imported leads: those are dimensions
-and keep their values, and what is shown of them lies beside them (`masked_attributes`).
+Contact details are masked on the way in, but for attributes that a history file gave: those are
+dimensions and keep their values, and what is shown of them lies beside them (`masked_attributes`).
+Text attributes that people typed are personal, and only that there is one is kept: `HIDDEN`.
 
 Figures that must survive a hand-over are kept where they happened: `first_owner`, `owners` (every
 one, in order) and `owner_at_conversion` (A22).
@@ -21,6 +22,8 @@ from aggregates.privacy import mask_attribute, mask_text
 from projections import lead_views
 from projections.base import Projection, Table, dispatch
 from projections.masking import masked
+
+HIDDEN = "(hidden)"
 
 
 @dataclass(slots=True)
@@ -109,7 +112,7 @@ LEADS = Table(
 )
 
 
-def _apply(row: LeadRow, details: Mapping[str, Any]) -> None:
+def _apply(row: LeadRow, details: Mapping[str, Any], *, history: bool = False) -> None:
     """Take new values over: profile fields into their column, anything else as an attribute."""
     for name, value in details.items():
         if name == "owner":
@@ -117,19 +120,30 @@ def _apply(row: LeadRow, details: Mapping[str, Any]) -> None:
         elif name in e.PROFILE:
             setattr(row, name, value)
         else:
-            _describe(row, name, value)
+            describe = _describe if history else _describe_daily
+            describe(row, name, value, mask_attribute(value))
 
 
-def _describe(row: LeadRow, name: str, value: Any) -> None:
-    """An attribute. Only an import says anything before the capture or names a source system."""
-    shown = mask_attribute(value)
-    row.masked_attributes.pop(name, None)
-    if row.captured and row.source_system is None:
-        row.attributes[mask_text(name)] = shown
-        return
+def _describe(row: LeadRow, name: str, value: Any, shown: Any) -> None:
+    """An attribute from a history file."""
+    row.attributes.pop(mask_text(name), None)
     row.attributes[name] = value
+    row.masked_attributes.pop(name, None)
     if shown != value:
         row.masked_attributes[name] = shown
+
+
+def _describe_daily(row: LeadRow, name: str, value: Any, shown: Any) -> None:
+    """An attribute that somebody typed: numbers and truth values count, any other is hidden."""
+    row.attributes.pop(name, None)
+    row.masked_attributes.pop(name, None)
+    counts = not value or isinstance(shown, int | float)
+    row.attributes[mask_text(name)] = shown if counts else HIDDEN
+
+
+def _historical(row: LeadRow) -> bool:
+    """Whether an event that no command gives attributes has them from a history file."""
+    return not row.captured or row.source_system is not None
 
 
 def _own(row: LeadRow, owner: str | None) -> None:
@@ -149,7 +163,7 @@ def _captured(row: LeadRow, recorded: Recorded, event: e.LeadCaptured) -> None:
         row.external_id = event.external_id
         row.entered_by = event.entered_by
         row.source_system = event.source_system
-    _apply(row, event.details)
+    _apply(row, event.details, history=bool(event.source_system and not event.by_command))
 
 
 def _info_changed(row: LeadRow, _: Recorded, event: e.InfoChanged) -> None:
@@ -191,7 +205,7 @@ def _screened(row: LeadRow, _: Recorded, event: e.LeadScreened) -> None:
 
 
 def _assigned(row: LeadRow, _: Recorded, event: e.LeadAssigned) -> None:
-    _apply(row, event.details)
+    _apply(row, event.details, history=_historical(row))
     row.team = event.team or row.team
     if event.owner:
         _owned(row, event.owner, event.occurred_at)
@@ -266,7 +280,7 @@ def _reopened(row: LeadRow, _: Recorded, __: e.LeadReopened) -> None:
 
 
 def _converted(row: LeadRow, recorded: Recorded, event: e.LeadConverted) -> None:
-    _apply(row, event.details)
+    _apply(row, event.details, history=_historical(row))
     row.converted = True
     row.converted_at = event.occurred_at
     row.converted_position = recorded.position
@@ -330,7 +344,7 @@ HANDLERS: Mapping[type[Event], Callable[[LeadRow, Recorded, Any], None]] = {
 
 PROJECTION = Projection(
     name="leads",
-    version=2,
+    version=3,
     events=tuple(HANDLERS),
     tables=(LEADS,),
     fold=masked(

@@ -2,6 +2,8 @@
 
 An upload that breaks off leaves chunks that no event names: nobody sees them, and the same upload,
 sent again, goes on from there.
+
+The chunks lie in clear: who reads the database or a backup of it reads the files.
 """
 
 from collections.abc import AsyncIterable, AsyncIterator

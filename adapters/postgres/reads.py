@@ -85,9 +85,9 @@ class PostgresReads:
             self._codes[reference] = found
         return found
 
-    async def codes(self, leads: Sequence[UUID]) -> Mapping[UUID, str]:
-        """The codes of those of the leads that are captured, as the log has them now."""
-        return await self._ask(lead_queries.codes, leads)
+    async def known(self, leads: Sequence[UUID], scope: Scope) -> Mapping[UUID, str | None]:
+        """Those of the leads that are within a scope, with their codes; None = not captured."""
+        return await self._ask(lead_queries.known, leads, scope)
 
     async def head(self) -> int:
         """The last position of the log."""
@@ -185,8 +185,9 @@ class PostgresReads:
                 return question(conn)
         except psycopg.errors.QueryCanceled:
             raise Unavailable(f"this takes longer than {LONGEST_QUESTION}: ask for less") from None
-        except psycopg.DataError as error:  # such as the character NUL in a name
-            raise Refusal("invalid-parameter", f"a value cannot be read: {error}") from None
+        except psycopg.DataError:
+            said = "a value is too large, or holds the character NUL"
+            raise Refusal("invalid-parameter", said) from None
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise Unavailable("the database does not answer") from error
 

@@ -1,4 +1,4 @@
-"""The leads within a scope, in SQL: what `Scope.admits` says, over the table `leads`."""
+"""The leads within a scope, in SQL: what `Scope.sees` says, over the table `leads`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from aggregates.directory.scope import Scope
 
 _NOBODYS = "{0}.owner IS NULL AND {0}.pool IS NULL"
 WITHIN = (
-    "(%(everything)s OR {0}.shared_with @> ARRAY[%(person)s::text]"
+    "(%(everything)s OR {0}.pool IS NULL AND {0}.shared_with @> ARRAY[%(person)s::text]"
     f" OR {_NOBODYS} AND (%(unowned)s OR {{0}}.entered_by = %(person)s)"
     " OR {0}.owner = ANY (%(owners)s) OR {0}.owner IS NOT NULL AND {0}.team = ANY (%(teams)s))"
 )
@@ -40,6 +40,7 @@ def branches(scope: Scope) -> Mapping[str, str]:
         "unnest(%(teams)s::text[]) AS own (name)": "l.team = own.name AND l.owner IS NOT NULL",
         "(SELECT) AS shared": (
             "cardinality(l.shared_with) > 0 AND l.shared_with @> ARRAY[%(person)s::text]"
+            " AND l.pool IS NULL"
         ),
         "(SELECT) AS free": (
             nobodys if scope.unowned else f"{nobodys} AND l.entered_by = %(person)s"
