@@ -17,11 +17,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from aggregates.refusal import Refusal
-from commands.fields import NO_NUL
 from commands.leads import UnknownLead
 from commands.loop import CommandReused, Contended, VersionMismatch
 from commands.policy_documents import InvalidPolicy
 from commands.ports import Unavailable
+from commands.validation import NOT_JSON, sentence
 
 logger = logging.getLogger("leadlog.api")
 
@@ -29,18 +29,20 @@ MEDIA_TYPE = "application/problem+json"
 TYPES = "/problems/"
 RETRY_SECONDS = 1
 
-_PATTERNS = {
-    NO_NUL: "must not contain the character NUL",
-}
 _NO_SUCH = ("person", "team", "list", "entry", "policy")
 _STATUS = {
     **{f"no-such-{what}": 404 for what in _NO_SUCH},
     "unknown-report": 404,
+    "shared-for-reading": 403,
     "attachment-too-large": 413,
     "attachment-type": 415,
 }
 _OF_A_PARAMETER = {"invalid-parameter", "attachment-name", "unknown-follow-up"}
 _IN_THE_URL = ("query", "path", "header", "cookie")
+_RESERVED = {
+    404: "nothing has this path: /openapi.json describes those there are",
+    405: "this path is not for this method: Allow and /openapi.json name those it is for",
+}
 
 
 class Problem(Exception):  # noqa: N818 - it is an answer
@@ -94,8 +96,8 @@ def unavailable(detail: str) -> Problem:
 def invalid(error: ValidationError | RequestValidationError, place: str = "#") -> Problem:
     """What validation found. Malformed JSON is 400, a wrong value 422."""
     found = error.errors()
-    if any(item["type"] == "json_invalid" for item in found):
-        return Problem(400, "malformed-json", found[0]["msg"])
+    if broken := [item for item in found if item["type"] == NOT_JSON]:
+        return Problem(400, "malformed-json", sentence(broken[0]))
     errors = [_error(item, place) for item in found]
     return Problem(
         422, "invalid-request", "the request has values that are not allowed", errors=errors
@@ -103,10 +105,11 @@ def invalid(error: ValidationError | RequestValidationError, place: str = "#") -
 
 
 def _error(item: Mapping[str, Any], place: str) -> dict[str, str]:
-    detail = _PATTERNS.get(item.get("ctx", {}).get("pattern"), item["msg"])
-    detail = detail.removeprefix("Value error, ")
+    detail = sentence(item)
     where, *path = item["loc"] or ("",)
     if where in _IN_THE_URL:
+        unknown = item["type"] == "extra_forbidden"
+        detail = "there is no such parameter" if unknown else detail
         return {"parameter": ".".join(map(str, path)), "detail": detail}
     return {"pointer": _pointer(place, item["loc"]), "detail": detail}
 
@@ -138,7 +141,8 @@ def _reserved(error: HTTPException) -> Problem:
     """What the framework itself answers: no such route, no such method."""
     phrase = HTTPStatus(error.status_code).phrase
     code = phrase.lower().replace(" ", "-")
-    return Problem(error.status_code, code, str(error.detail), headers=error.headers)
+    detail = _RESERVED.get(error.status_code, str(error.detail))
+    return Problem(error.status_code, code, detail, headers=error.headers)
 
 
 _ANSWERS: Mapping[type[Exception], Callable[[Any], Problem]] = {

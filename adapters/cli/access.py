@@ -13,12 +13,12 @@ from adapters.cli import Failed, app
 from adapters.cli.options import DatabaseOption, opened
 from adapters.directory import carry_out, register
 from adapters.tokens import issue, issued, revoke
-from aggregates.directory.person import BY_RULE
-from aggregates.directory.register import ROLES
+from aggregates.directory.register import BY_RULE, ROLES
 from commands.company.people import AddPerson, ChangePerson, DeactivatePerson, ReactivatePerson
 from commands.company.teams import AddTeam, SetSupervisor
 from commands.company.wiring import Subject
 from commands.fields import Command
+from commands.validation import sentence
 
 users = typer.Typer(help="People with a role.", no_args_is_help=True)
 teams = typer.Typer(help="Teams and who leads them.", no_args_is_help=True)
@@ -202,7 +202,7 @@ def _checked(model: type[C], **given: Any) -> C:
         return model(**given)
     except ValidationError as error:
         first = error.errors()[0]
-        raise Failed(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise Failed(f"{first['loc'][0]}: {sentence(first)}") from None
 
 
 def _print(sheet: Sheet) -> None:

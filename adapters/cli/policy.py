@@ -62,7 +62,10 @@ def activate(
     _read(kind, file)
     with opened(database) as handle:
         command = ActivatePolicy(document=document_of(file), reason=reason)
-        state = carry_out(handle.dsn, command, Subject(kind))
+        try:
+            state = carry_out(handle.dsn, command, Subject(kind))
+        except InvalidPolicy as error:
+            raise _faults(file, error) from None
     typer.echo(f"{kind}: version {state.ref.version} is in force")
 
 
@@ -88,9 +91,14 @@ def _read(kind: str, file: Path) -> Any:
     except UnreadableFile as error:
         raise Failed(str(error)) from None
     except InvalidPolicy as error:
-        for path, what in error.problems[:-1]:
-            typer.echo(_problem(file, path, what), err=True)
-        raise Failed(_problem(file, *error.problems[-1])) from None
+        raise _faults(file, error) from None
+
+
+def _faults(file: Path, error: InvalidPolicy) -> Failed:
+    """What ends the command; all faults but the last are said already."""
+    for path, what in error.problems[:-1]:
+        typer.echo(_problem(file, path, what), err=True)
+    return Failed(_problem(file, *error.problems[-1]))
 
 
 def _problem(file: Path, path: Iterable[str | int], what: str) -> str:

@@ -3,11 +3,14 @@
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 import typer
+
+ENDLESS = 10_000
+BORDER = 3
 
 
 class Format(StrEnum):
@@ -48,26 +51,60 @@ def _csv(body: Mapping[str, Any]) -> None:
 
 
 def _table(body: Mapping[str, Any]) -> None:
-    """Rows, total and definitions; what is a list has no place in a table."""
+    """Rows, total and definitions; what is a list has no place in a table.
+
+    No figure is cut: on a narrow screen the columns stand in several tables, each with the rows'
+    names; in a file or a pipe a line is as long as it must be.
+    """
     from rich.console import Console  # noqa: PLC0415 - only people wait for it
     from rich.table import Table  # noqa: PLC0415
 
     *rows, total = (_without_lists(line) for line in (*body["rows"], body["total"]))
-    names = list(rows[0] if rows else total)
-    sheet = Table(title=f"{body['report']} by {body['dimension']}, log position {body['position']}")
-    for name, heading in zip(names, _headings(names), strict=True):
-        sheet.add_column(
-            heading, justify="left" if name == names[0] else "right", vertical="bottom"
-        )
-    for row in rows:
-        sheet.add_row(*map(_cell, row.values()))
-    sheet.add_section()
-    last = {names[0]: "total", **total}
-    sheet.add_row(*(_cell(last.get(name)) for name in names), style="bold")
-    console = Console(width=None if sys.stdout.isatty() else 200, markup=False, highlight=False)
-    console.print(sheet)
+    first, *figures = list(rows[0] if rows else total)
+    lines = [*rows, {first: "total", **total}]
+    width = None if sys.stdout.isatty() else ENDLESS
+    console = Console(width=width, markup=False, highlight=False)
+    console.print(
+        f"{body['report']} by {body['dimension']}, log position {body['position']}", style="italic"
+    )
+    for part in _fitting(first, figures, lines, console.width):
+        names = [first, *part]
+        sheet = Table()
+        for name, heading in zip(names, _headings(names), strict=True):
+            own = name == first
+            justify: Any = "left" if own else "right"
+            sheet.add_column(heading, justify=justify, vertical="bottom", no_wrap=not own)
+        for line in lines:
+            if line is lines[-1]:
+                sheet.add_section()
+            style = "bold" if line is lines[-1] else None
+            sheet.add_row(*(_cell(line.get(name)) for name in names), style=style)
+        console.print(sheet)
     for term, sentence in body["definitions"].items():
         console.print(f"{term}: {sentence}", style="dim")
+
+
+def _fitting(
+    first: str, figures: Sequence[str], lines: Sequence[Mapping[str, Any]], width: int
+) -> Iterator[Sequence[str]]:
+    """The columns in groups that fit beside the first one, each of one column at least."""
+    part: list[str] = []
+    left = room = width - _width(first, lines) - 1
+    for name in figures:
+        needed = _width(name, lines)
+        if part and needed > left:
+            yield part
+            part, left = [], room
+        part.append(name)
+        left -= needed
+    yield part
+
+
+def _width(name: str, lines: Sequence[Mapping[str, Any]]) -> int:
+    """Of a column, with its border: the widest of its cells and the words of its heading."""
+    from rich.cells import cell_len  # noqa: PLC0415
+
+    return max(map(cell_len, (*name.split("."), *(_cell(x.get(name)) for x in lines)))) + BORDER
 
 
 def _without_lists(line: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +122,7 @@ def _headings(names: list[str]) -> Iterator[str]:
 
 
 def _cell(value: Any) -> str:
-    """A value for people: at most four decimals, nothing for null."""
+    """A value for people: at most two decimals, four of what is below 1; nothing for null."""
     if isinstance(value, float):
-        return f"{value:.4f}".rstrip("0").rstrip(".")
+        return f"{value:.{4 if abs(value) < 1 else 2}f}".rstrip("0").rstrip(".")
     return "" if value is None else str(value)

@@ -1,16 +1,16 @@
 """Reading the log as an auditor: is it whole, and what happened to one lead, step by step."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from adapters.postgres.codec import EVENT_TYPES, decode
 from adapters.postgres.tables import Connection
-from aggregates.event import Meta
+from aggregates.event import Event, Meta
 from aggregates.lead.state import Lead, evolve
-from aggregates.privacy import mask_field, mask_text
+from aggregates.privacy import mask_event, mask_field, mask_text
 
 # The first position that does not follow the one before it, or was recorded before it.
 BROKEN_ORDER = (
@@ -35,6 +35,11 @@ STREAM = (
     "SELECT notification_id, originator_version, recorded_at, topic, state"
     " FROM log.leadlog_events WHERE originator_id = %s ORDER BY originator_version"
 )
+COUNTED = frozenset((
+    "version", "entries", "suspects", "attachments", "shared_with", "explanation",
+))  # fmt: skip
+"""What a lead gathers over its life: an event says what it adds, the whole would be said each time.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,9 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event of a lead: on both time axes, who caused it, and what it changed, masked."""
+    """One event of a lead: on both time axes, who caused it, what it changed, and what else it
+    says; both masked.
+    """
 
     position: int
     version: int
@@ -56,6 +63,7 @@ class Step:
     recorded_at: datetime
     meta: Meta
     changes: dict[str, tuple[Any, Any]]
+    says: dict[str, Any]
 
 
 def check_log(conn: Connection) -> tuple[int, Fault | None]:
@@ -85,6 +93,7 @@ def replay(conn: Connection, stream: UUID) -> Iterator[Step]:
     for position, version, recorded_at, topic, state in cursor.execute(STREAM, (stream,)):
         event, meta = decode(topic, state)
         before, lead = lead, evolve(lead, event)
+        changes = _changes(before, lead)
         yield Step(
             position,
             version,
@@ -92,7 +101,8 @@ def replay(conn: Connection, stream: UUID) -> Iterator[Step]:
             event.occurred_at,
             recorded_at,
             meta,
-            _changes(before, lead),
+            changes,
+            _says(event, changes),
         )
 
 
@@ -123,7 +133,19 @@ def _changes(before: Lead, after: Lead) -> dict[str, tuple[Any, Any]]:
 
 def _values(lead: Lead) -> dict[str, Any]:
     """Every value of a lead under a name of its own: an attribute may be called like a field."""
-    state = asdict(lead)
-    del state["version"]
+    state = {name: value for name, value in vars(lead).items() if name not in COUNTED}
     profile, attributes = state.pop("profile"), state.pop("attributes")
     return {**state, **profile, **{f"attribute:{name}": v for name, v in attributes.items()}}
+
+
+def _says(event: Event, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Field -> value, masked, of what the event says and no change shows."""
+    shown = mask_event(event)
+    said = {field.name: getattr(shown, field.name) for field in fields(shown)}
+    said |= said.pop("details", {})
+    return {
+        name: value
+        for name, value in said.items()
+        if value not in (None, "", (), {}) and name != "occurred_at"
+        if not changes.keys() & {name, f"attribute:{name}"}
+    }

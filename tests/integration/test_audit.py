@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -111,6 +112,76 @@ def test_a_replay_tells_what_each_event_changed_and_masks_contact_details(
     told = run(dsn, "audit", "replay", str(lead)).stdout
     assert "owner: None -> Li" in told
     assert PHONE not in told
+
+
+@pytest.fixture
+def worked_on(dsn: str) -> UUID:
+    """A lead that was assigned by rule, called, shared and paused."""
+    stream = uuid4()
+    events = [
+        e.LeadCaptured(occurred_at=AT, code="XLSH20240501001"),
+        e.LeadAssigned(occurred_at=AT, owner="Li", explanation={"rule": "east", "load": [1, 2]}),
+        e.StageChanged(occurred_at=AT, stage="待跟进"),
+        e.FollowUpRecorded(
+            occurred_at=AT,
+            code="GJ20240501001",
+            connected=False,
+            outcome="no_answer",
+            by="Li",
+            method="电话沟通",
+            content=f"rang {PHONE} twice",
+            details={"线路": f"via {PHONE}"},
+        ),
+        e.StageChanged(occurred_at=AT, stage="已联系"),
+        e.LeadShared(occurred_at=AT, person="Wang", reason="knows them"),
+        e.LeadPaused(occurred_at=AT, reason="budget", resume_at=AT),
+    ]
+
+    async def append() -> None:
+        log = PostgresEventLog(dsn)
+        await log.append(NewEvents(stream, 0, events, Meta("user:Li", uuid4()), b"f"))
+        await log.close()
+
+    asyncio.run(append())
+    return stream
+
+
+def test_a_replay_tells_what_each_event_says(dsn: str, worked_on: UUID) -> None:
+    """R46-R51, A4: beside what it changed, masked; nothing is told twice."""
+    told = run(dsn, "audit", "replay", str(worked_on)).stdout
+    steps = {
+        step["topic"]: step["says"]
+        for step in json.loads(
+            run(dsn, "audit", "replay", str(worked_on), "--format", "json").stdout
+        )
+    }
+    assert steps["lead.follow-up-recorded"] == {
+        "code": "GJ20240501001",
+        "connected": False,
+        "outcome": "no_answer",
+        "by": "Li",
+        "method": "电话沟通",
+        "content": "rang 139****5678 twice",
+        "线路": "via 139****5678",
+    }
+    assert steps["lead.shared"] == {"person": "Wang", "reason": "knows them"}
+    assert steps["lead.captured"] == {}, "all of it is a change"
+    assert "     content = rang 139****5678 twice\n" in told
+    assert '     explanation = {"load":[1,2],"rule":"east"}\n' in told
+    assert told.count("待跟进") == 2, "entered and left: the stages before are not told again"
+    assert PHONE not in told
+
+
+def test_a_replay_has_the_companys_time_and_no_python(dsn: str, worked_on: UUID) -> None:
+    """Decisions: times have the company's offset; a recording later than the event is told."""
+    told = run(dsn, "audit", "replay", str(worked_on)).stdout
+    first, *_ = told.splitlines()
+    assert first.startswith("1. lead.captured  2024-05-01T09:15:00+08:00  recorded 20")
+    assert '"resume_at":"2024-05-01T09:15:00+08:00"' in told
+    assert not re.search(r"datetime|frozenset|UUID\(|\('", told), told
+    json_told = run(dsn, "audit", "replay", str(worked_on), "--format", "json").stdout
+    assert json.loads(json_told)[0]["occurred_at"] == "2024-05-01T09:15:00+08:00"
+    assert json.loads(json_told)[0]["recorded_at"].endswith("+08:00")
 
 
 def test_an_unknown_lead_is_one_line(dsn: str, lead: UUID) -> None:

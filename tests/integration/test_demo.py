@@ -1,5 +1,6 @@
 """The simulated company: the same for a seed, valid throughout, and what it prints works."""
 
+import json
 import multiprocessing
 import os
 import re
@@ -24,6 +25,7 @@ from adapters.demo.story import Times
 from adapters.directory import operator
 from adapters.people import TOKEN_FILE
 from adapters.postgres import reports
+from adapters.postgres.register import read_register
 from adapters.postgres.runner import catch_up
 from adapters.postgres.tables import connect
 from adapters.postgres.verify import verify
@@ -166,6 +168,15 @@ def test_the_real_commands_lived_it_on_a_simulated_clock(filled: str) -> None:
     assert last < datetime.now(UTC)
 
 
+def test_its_teams_have_supervisors(filled: str) -> None:
+    """R5, R115: as the directory says it, so a supervisor's token shows their team's leads."""
+    with connect(filled) as conn:
+        register = read_register(conn)
+    supervisors = {name: team.supervisor for name, team in register.teams.items()}
+    assert supervisors == {team.name: team.supervisor for team in company.TEAMS}
+    assert {person.team for person in register.people.values()} - {None} == supervisors.keys()
+
+
 def test_tables_are_folds_and_the_past_can_be_asked(filled: str) -> None:
     catch_up(filled)
     middle = datetime.now(UTC) - timedelta(days=25)
@@ -260,6 +271,34 @@ def test_the_tutorial_is_true(served: tuple[Path, int, str]) -> None:
     assert said.count('"follow_ups":1') == 3, "recorded, said again, moved on"
     assert "vague-follow-up" in said
     assert "may not do report.read" in said
+
+
+def test_the_curl_lines_of_the_reference_are_true(
+    served: tuple[Path, int, str], tmp_path: Path
+) -> None:
+    """Those of docs/reference/http-api.md (R54 among them), one shell after the other."""
+    directory, port, _ = served
+    text = (ROOT / "docs/reference/http-api.md").read_text()
+    capture, attach = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    token, _, capture = capture.partition("\n")
+    token = token.replace("/var/lib/leadlog/", f"{directory}/")
+    (tmp_path / "quote.pdf").write_bytes(b"%PDF-1.4\n")
+
+    def said(block: str) -> str:
+        script = f"cd {tmp_path}\n{token}\n{block}"
+        return run_in_shell(script.replace(":8000", f":{port}"))
+
+    captured = said(capture)
+    assert captured.startswith("HTTP/1.1 201 Created"), captured
+    assert "139****5678" in captured
+    code = json.loads(captured.partition("\n\n")[2])["code"]
+    _wait_until(lambda: '"id"' in said(f'curl -sH "Authorization: Bearer $TOKEN" {_url(code)}'))
+    attached = said(attach.replace("XLSH20240501001", code))
+    assert '"name":"A科技有限公司-报价单-20240502.pdf"' in attached, attached
+
+
+def _url(code: str) -> str:
+    return f"http://127.0.0.1:8000/v1/leads/{code}"
 
 
 def _events(conn: psycopg.Connection[tuple[int]]) -> int:

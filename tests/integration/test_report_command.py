@@ -4,11 +4,14 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+from rich.cells import cell_len
 
+from adapters.cli.sheets import Format, show
 from tests.integration.report_log import Log, captured, when, won
 
 
@@ -81,6 +84,29 @@ def test_a_table_has_a_total_and_says_what_was_counted(log: Log) -> None:
     assert "85000.00" in line
     assert "0.5" in next(line for line in done.stdout.splitlines() if "total" in line)
     assert "lost: invalid and not converted" in done.stdout
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120, None])
+def test_no_figure_of_a_table_is_cut(
+    columns: int | None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a screen of any width, and in a file: two decimals, four below 1."""
+    if columns:
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", str(columns))
+    hours = {name: 12345.678 + n for n, name in enumerate(("mean", "median", "p25", "p75", "p90"))}
+    row = {"bucket": "王建国", "leads": 4321, "rate": 0.12345, "hours": hours, "amount": "85000.00"}
+    body = {"report": "r", "dimension": "owner", "position": 7, "definitions": {"a": "b"}}
+    show(
+        {**body, "rows": [row], "total": {k: v for k, v in row.items() if k != "bucket"}},
+        Format.TABLE,
+    )
+    said = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
+    assert "…" not in said
+    for figure in ("4321", "0.1235", "12345.68", "12349.68", "85000.00"):
+        assert said.count(figure) == 2, (figure, said)
+    if columns:
+        assert max(map(cell_len, said.splitlines())) <= columns
 
 
 @pytest.mark.parametrize(
