@@ -3,7 +3,7 @@
 import asyncio
 import getpass
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -70,9 +70,13 @@ async def _carry_out(dsn: str, command: Command, subject: Subject) -> Any:
         await asyncio.to_thread(catch_up, dsn, ["workload"])  # no worker need be running
         return await workloads.open_leads(person)
 
+    async def in_pools() -> Mapping[str, int]:
+        await asyncio.to_thread(catch_up, dsn, ["workload"])
+        return await workloads.in_pools()
+
     loop = CommandLoop(log, Lead, evolve)
     hand_overs = HandOvers(loop, registry, workloads, clock, ZoneInfo(zone or Settings().timezone))
-    leavers = Leavers(open_leads, tokens.revoke, hand_overs)
+    leavers = Leavers(open_leads, in_pools, tokens.revoke, hand_overs)
     key = secrets.token_bytes(32)  # nothing here is repeatable, so nobody compares fingerprints
     commands = DirectoryCommands(log, registry, clock, key, leavers)
     try:

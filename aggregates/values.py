@@ -32,6 +32,15 @@ def local_date(instant: datetime, zone: ZoneInfo) -> date:
     return instant.astimezone(zone).date()
 
 
+def local_time(instant: datetime, zone: ZoneInfo) -> str:
+    """An instant as people of the company read it, with its offset.
+
+    >>> local_time(datetime.fromisoformat("2024-05-01T01:15:00.5+00:00"), ZoneInfo("Asia/Shanghai"))
+    '2024-05-01T09:15:00+08:00'
+    """
+    return instant.astimezone(zone).isoformat(timespec="seconds")
+
+
 def money(value: Decimal) -> Decimal:
     """An amount in the company currency, to the cent."""
     return value.quantize(CENT, ROUND_HALF_UP)

@@ -85,7 +85,7 @@ def create_app(settings: Settings, dsn: str) -> FastAPI:
     workloads = PostgresWorkloads(dsn)
     loop = CommandLoop(log, Lead, evolve)
     hand_overs = HandOvers(loop, registry, workloads, clock, company.zone)
-    leavers = Leavers(workloads.open_leads, tokens.revoke, hand_overs)
+    leavers = Leavers(workloads.open_leads, workloads.in_pools, tokens.revoke, hand_overs)
     service = Service(
         zone=company.zone,
         doorkeeper=Doorkeeper(tokens, registry, rate=settings.requests_per_second),

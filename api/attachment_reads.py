@@ -35,6 +35,7 @@ def router(service: Service) -> APIRouter:
         default_response_class=Response,
     )
     reader = Depends(allowed(service, "lead.read"))
+    downloader = Depends(allowed(service, "attachment.read"))
 
     @routes.get("/leads/{ref:ref}/attachments")
     async def list_attachments(ref: str, principal: Annotated[Principal, reader]) -> Response:
@@ -45,7 +46,7 @@ def router(service: Service) -> APIRouter:
 
     @routes.get("/leads/{ref:ref}/attachments/{attachment:uuid}")
     async def read_attachment(
-        ref: str, attachment: UUID, request: Request, principal: Annotated[Principal, reader]
+        ref: str, attachment: UUID, request: Request, principal: Annotated[Principal, downloader]
     ) -> Response:
         """The file itself, to be saved and never to be shown by the browser."""
         lead, *_ = await seen(service, principal, ref)

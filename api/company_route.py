@@ -21,7 +21,8 @@ Check = Callable[[Service, Call[Any]], Awaitable[None]]
 class Verb(NamedTuple):
     """A command: `POST <path>`. `{ref}` in the path names its subject, else its field `name` does.
 
-    `of` is the list that a reference belongs to; `check` says no to some whose role may do it.
+    `of` is the list that a reference belongs to; `check` says no to some whose role may do it, but
+    not to a repetition, which is only answered (P2).
     """
 
     path: str
@@ -36,7 +37,7 @@ def route(service: Service, verb: Verb, answer: str, render: Render) -> CommandR
     """The route of a command that answers with its subject's JSON, called `answer` in OpenAPI."""
 
     async def handle(call: Call[Any]) -> Answer:
-        if verb.check:
+        if verb.check and not await service.directory.knows(_request(call)):
             await verb.check(service, call)
         subject = Subject(call.ref or call.command.name, verb.of)
         reply = await execute(service, call, subject)
@@ -63,8 +64,11 @@ def route(service: Service, verb: Verb, answer: str, render: Render) -> CommandR
 
 async def execute(service: Service, call: Call[Any], subject: Subject) -> Reply[Any]:
     """Carry a request's command out."""
-    request = Request(call.caller, call.key, call.expected_version)
-    return await service.directory.execute(call.command, subject, request)
+    return await service.directory.execute(call.command, subject, _request(call))
+
+
+def _request(call: Call[Any]) -> Request:
+    return Request(call.caller, call.key, call.expected_version)
 
 
 async def shown(

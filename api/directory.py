@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from aggregates.directory.references import KINDS
+from aggregates.directory.references import KINDS, OPEN
 from api import openapi
 from api.command_route import Call, CommandRoute
 from api.company_json import person_json, reference_json, team_json
@@ -135,9 +135,13 @@ def router(service: Service) -> APIRouter:
 def _list(service: Service, routes: APIRouter, of: str, path: str) -> None:
     @routes.get(path, tags=["lists"], dependencies=[allow(service, LIST_READ)], name=f"list_{of}")
     async def list_entries(query: Annotated[ListFilter, Query()]) -> Response:
-        """Entries by name; what is retired is no longer offered."""
+        """Entries by name; what is retired is no longer offered, and refused for new leads.
+
+        `open`: the list suggests, a lead may have any other value.
+        """
         position, register = await seen(service, query)
-        return page(service, query, position, register.references[of], reference_json)
+        entries = register.references[of]
+        return page(service, query, position, entries, reference_json, open=of in OPEN)
 
 
 async def seen(service: Service, query: Read) -> tuple[int, Register]:
@@ -149,9 +153,14 @@ async def seen(service: Service, query: Read) -> tuple[int, Register]:
 
 
 def page(
-    service: Service, query: Page, position: int, entries: Mapping[str, Any], render: Render
+    service: Service,
+    query: Page,
+    position: int,
+    entries: Mapping[str, Any],
+    render: Render,
+    **also: Any,
 ) -> Response:
-    """A page of the entries that have the query's values, by name."""
+    """A page of the entries that have the query's values, by name; the answer says `also`."""
     limit = at_most(query.limit, service)
     after = decode_cursor(query.cursor, str) if query.cursor else ""
     wanted = query.model_dump(exclude=set(Page.model_fields), exclude_none=True)
@@ -162,7 +171,7 @@ def page(
     )[:limit]
     following = encode_cursor(names[-1]) if len(names) == limit else None
     items = [render(entries[name]) for name in names]
-    return answer({"items": items, "next": following, "position": position}, position)
+    return answer({"items": items, "next": following, "position": position, **also}, position)
 
 
 def one(position: int, entries: Mapping[str, Any], name: str, render: Render) -> Response:

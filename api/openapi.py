@@ -123,19 +123,21 @@ def command_on(
     *,
     ref: Mapping[str, Any] | None,
     operation: str | None = None,
+    conditional: bool = True,
 ) -> dict[str, Any]:
     """The documentation of a command's route that answers with `answer`.
 
     `ref` describes what the path names; `operation` is the model's name, but where several routes
-    take the same command.
+    take the same command; one that is not `conditional` knows neither keys nor versions.
     """
+    conditions = [KEY, IF_MATCH] if ref else [KEY]
     return {
         "summary": (model.__doc__ or "").strip(),
         "operation_id": operation or model.__name__,
         "status_code": status,
         "responses": {**shape(answer, status), **problems(409, 413, *([404, 412] if ref else []))},
         "openapi_extra": {
-            "parameters": [ref, KEY, IF_MATCH] if ref else [KEY],
+            "parameters": [*([ref] if ref else []), *(conditions if conditional else [])],
             "requestBody": {
                 "required": True,
                 "content": {

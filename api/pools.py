@@ -6,9 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from aggregates.directory.owners import team_of
-from aggregates.lead.claim import is_open_to
-from api.access import ADMIN
+from aggregates.directory.scope import opens
 from api.lead_json import row_json
 from api.openapi import problems
 from api.problems import not_found
@@ -58,9 +56,9 @@ def router(service: Service) -> APIRouter:
 
 
 async def open_pools(service: Service, principal: Principal) -> Mapping[str, Mapping[str, Any]]:
-    """The pools open to a person, by name, with their limits; to an administrator all are."""
+    """The pools open to a person, by name, with their limits."""
     register = await service.registry.current()
-    team = team_of(register.people, principal.name)
+    scope = register.scope(principal.name, principal.role)
     return {
         pool.name: {
             "name": pool.name,
@@ -68,5 +66,5 @@ async def open_pools(service: Service, principal: Principal) -> Mapping[str, Map
             "owned_at_most": pool.owned_at_most,
         }
         for pool in register.policies.pool.rules.pools
-        if principal.role == ADMIN or is_open_to(pool, team)
+        if opens(pool, scope, register.people)
     }

@@ -24,8 +24,8 @@ class Reads(Protocol):
         """The lead with this UUID or code; a code is looked for up to the log's present end."""
         ...
 
-    async def codes(self, leads: Sequence[UUID]) -> Mapping[UUID, str]:
-        """The codes of those of the leads that are captured, as the log has them now."""
+    async def known(self, leads: Sequence[UUID], scope: Scope) -> Mapping[UUID, str | None]:
+        """Those of the leads that are within a scope, with their codes; None = not captured."""
         ...
 
     async def head(self) -> int:

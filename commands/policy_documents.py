@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from aggregates.policy.book import KINDS, as_document
 from aggregates.refusal import Refusal
+from commands.validation import sentence
 
 _ADAPTERS: Mapping[str, TypeAdapter[Any]] = {k: TypeAdapter(t) for k, t in KINDS.items()}
 
@@ -41,7 +42,7 @@ def read(kind: str, document: Mapping[str, Any]) -> Any:
     try:
         return _load(known_kind(kind), document, extra="forbid")
     except ValidationError as error:
-        found = ((item["loc"], _sentence(item)) for item in error.errors())
+        found = ((item["loc"], sentence(item)) for item in error.errors())
         raise InvalidPolicy(kind, found) from None
 
 
@@ -69,9 +70,3 @@ def _load(kind: str, document: Mapping[str, Any], *, extra: Any) -> Any:
     return _ADAPTERS[kind].validate_json(
         json.dumps(document, ensure_ascii=False, default=str), strict=True, extra=extra
     )
-
-
-def _sentence(item: Any) -> str:
-    if item["type"] == "unexpected_keyword_argument":
-        return "there is no such field"
-    return str(item["msg"]).removeprefix("Value error, ")

@@ -1,6 +1,6 @@
 """What the write side needs from the world. The adapters implement these."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -123,10 +123,14 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What everybody carries, by name, as of a position of the log (A13)."""
+    """What everybody carries, by name, as of a position of the log (A13).
+
+    `owned`: their open leads; those that are paused count here, and in no load.
+    """
 
     position: int = 0
     loads: Loads = field(default_factory=dict)
+    owned: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +156,10 @@ class Workloads(Protocol):
         """Leads that need an owner since a position behind `after`, the longest waiting first."""
         ...
 
-    async def owned_by(self, person: str, after: UUID | None, limit: int) -> Sequence[UUID]:
-        """Open leads of a person, paused ones included, in order of id, behind `after`."""
+    async def owned_by(
+        self, people: Collection[str], after: UUID | None, limit: int
+    ) -> Sequence[UUID]:
+        """Open leads of these people, paused ones included, in order of id, behind `after`."""
         ...
 
 
@@ -170,6 +176,11 @@ class Idle:
         """No lead waits."""
         return ()
 
-    async def owned_by(self, person: str, after: UUID | None, limit: int) -> Sequence[UUID]:  # noqa: ARG002
+    async def owned_by(
+        self,
+        people: Collection[str],  # noqa: ARG002
+        after: UUID | None,  # noqa: ARG002
+        limit: int,  # noqa: ARG002
+    ) -> Sequence[UUID]:
         """Nobody owns a lead."""
         return ()

@@ -5,7 +5,7 @@ to a second behind another process's change; each automatic decision cites the v
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -46,6 +46,16 @@ class Register:
         if (person, role) not in self._scopes:
             self._scopes[person, role] = scope_of(person, role, self.people, self.teams)
         return self._scopes[person, role]
+
+    @property
+    def team_names(self) -> Set[str]:
+        """Every team: those of the directory, and those that only an import gave people."""
+        return self.teams.keys() | {p.team for p in self.people.values() if p.team}
+
+    @property
+    def administrators(self) -> Set[str]:
+        """Those active whose role it is."""
+        return {n for n, p in self.people.items() if p.active and p.role == "admin"}
 
     def teams_led_by(self, person: str) -> tuple[str, ...]:
         """The teams whose supervisor a person is."""

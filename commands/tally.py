@@ -62,10 +62,10 @@ class Tally:
         if position is None or owner != given.person:
             del self._given[lead]
             before = self._loads[given.person]
-            self._loads[given.person] = Load(before.open - 1, before.last_given)
+            self._loads[given.person] = Load(before.active - 1, before.last_given)
         else:
             given.position = position
 
     def _count(self, given: _Given) -> None:
         load = self._loads.get(given.person, NO_LOAD)
-        self._loads[given.person] = Load(load.open + 1, max(load.last_given, given.turn))
+        self._loads[given.person] = Load(load.active + 1, max(load.last_given, given.turn))

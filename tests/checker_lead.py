@@ -73,17 +73,30 @@ def lead(own: History) -> Row:
 
 
 def _attributes(own: History, first: "Fact | None") -> Row:
-    """Further values; those of daily work are masked, imported ones have a masked twin."""
+    """Further values: a history's stay and have a masked twin; what people typed is hidden, unless
+    it is a number or a truth value.
+    """
     kept, twins = {}, {}
     said = {n: (v, fact) for fact in own for n, v in fact.values if n not in PROFILE}
     for name, (value, fact) in said.items():
         shown = without_contacts(value) if isinstance(value, str) else value
-        known = first is not None and first.position <= fact.position
-        daily = known and first is not None and first.data.get("source_system") is None
-        kept[name] = shown if daily else value
-        if not daily and shown != value:
-            twins[name] = shown
+        if not _typed(fact, first):
+            kept[name] = value
+            twins |= {name: shown} if shown != value else {}
+        else:
+            counts = not value or isinstance(value, bool | int | float)
+            kept[name] = shown if counts else "(hidden)"
     return {"attributes": kept, "masked_attributes": twins}
+
+
+def _typed(fact: "Fact", first: "Fact | None") -> bool:
+    """Whether a command said it, and no history file."""
+    if fact.topic == "lead.info-changed":
+        return True
+    if fact.topic == "lead.captured":
+        return not fact.data.get("source_system") or fact.data.get("by_command", False)
+    captured = first is not None and first.position <= fact.position
+    return captured and first is not None and first.data.get("source_system") is None
 
 
 def _pauses(own: History) -> Row:

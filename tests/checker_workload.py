@@ -13,14 +13,12 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-QUEUED_ANEW = {
+TOPICS = {
     "lead.screened", "lead.info-completed", "lead.resumed", "lead.reopened", "lead.merge-undone",
-    "lead.conversion-reversed",
-}  # fmt: skip
-TOPICS = QUEUED_ANEW | {
-    "lead.captured", "lead.stage-changed", "lead.info-changed", "lead.paused", "lead.merged",
-    "lead.invalidated", "lead.assigned", "lead.reassigned", "lead.handed-over",
-    "lead.released-to-pool", "lead.claimed", "lead.converted",
+    "lead.conversion-reversed", "lead.labelled", "lead.label-overridden", "lead.captured",
+    "lead.stage-changed", "lead.info-changed", "lead.paused", "lead.merged", "lead.invalidated",
+    "lead.assigned", "lead.reassigned", "lead.handed-over", "lead.released-to-pool",
+    "lead.claimed", "lead.converted",
 }  # fmt: skip
 DETAILED = {"lead.captured", "lead.info-changed", "lead.assigned", "lead.converted"}
 GIVEN = {"lead.assigned", "lead.handed-over"}
@@ -39,19 +37,23 @@ def workload(facts: Iterable["Fact"]) -> dict[str, list[Row]]:
     for fact in facts:
         if fact.topic in TOPICS:
             histories[fact.stream].append(fact)
-    carried, load, last = [], Counter[str](), dict[str, int]()
+    carried, last = [], dict[str, int]()
+    load, owned = Counter[str](), Counter[str]()
     for own in histories.values():
         states = [_state(own[: n + 1]) for n in range(len(own))]
-        carried.append({**states[-1], "waits_since": _waits_since(own, states)})
-        for state in states:
-            if state["owner"] and _counts(state):
-                load[state["owner"]] += state is states[-1]
+        now = states[-1]
+        waits = not (now["owner"] or now["pool"]) and now["daily"] and _counts(now)
+        carried.append({**now, "waits_since": own[-1].position if waits else None})
+        for state in states:  # who had a lead once has a row
+            if state["owner"] and _counts({**state, "paused": False}):
+                owned[state["owner"]] += state is now
+                load[state["owner"]] += state is now and not state["paused"]
         for fact in own:
             if fact.topic in GIVEN and fact.data.get("explanation") and fact.data.get("owner"):
                 last[fact.data["owner"]] = max(last.get(fact.data["owner"], 0), fact.position)
     people = [
-        {"person": name, "load": load[name], "last_given": last.get(name, 0)}
-        for name in load.keys() | last.keys()
+        {"person": n, "load": load[n], "owned": owned[n], "last_given": last.get(n, 0)}
+        for n in owned.keys() | last.keys()
     ]
     return {"carried": carried, "people": people}
 
@@ -92,15 +94,3 @@ def _last(topics: Sequence[str], pair: tuple[str, str]) -> str | None:
 
 def _counts(state: Row) -> bool:
     return state["captured"] and not any(state[flag] for flag in PAIRS)
-
-
-def _waits_since(own: Sequence["Fact"], states: Sequence[Row]) -> int | None:
-    """Since it last began to need an owner, or was put at the end of the queue."""
-    since = None
-    for fact, state in zip(reversed(own), reversed(states), strict=True):
-        if state["owner"] or state["pool"] or not (state["daily"] and _counts(state)):
-            return since
-        since = fact.position
-        if fact.topic in QUEUED_ANEW:
-            return since
-    return since

@@ -18,15 +18,16 @@ from adapters.demo import company as c
 from adapters.demo.plan import turns, windows
 from adapters.demo.story import Step
 from adapters.postgres.event_log import PostgresEventLog
+from adapters.postgres.register import PostgresRegistry
 from aggregates.directory import state as directory
 from aggregates.directory.register import add_person
+from aggregates.directory.team import add_team
 from aggregates.event import Meta
 from aggregates.lead.state import Lead, evolve
 from commands.caller import Caller
 from commands.lead.entry import CaptureLead
 from commands.leads import COMMANDS, LEADS, LeadCommands
 from commands.loop import CommandLoop, Intent, by_state
-from commands.register import BuiltIn
 
 WINDOW = timedelta(hours=1)
 PERSONNEL = "process:personnel"
@@ -52,10 +53,11 @@ async def drive(
     """
     clock = SimulatedClock(steps[0].at)
     log = PostgresEventLog(dsn, simulated_now=clock.now)
+    registry = PostgresRegistry(dsn)
     commands = LeadCommands(
         CommandLoop(log, Lead, evolve),
         log,
-        BuiltIn(),
+        registry,
         _StepClock(),
         company.zone,
         company.ledger_key,
@@ -70,6 +72,7 @@ async def drive(
     recorded_until = company.last_recorded_at or steps[0].at
     try:
         await _enrol(log, clock.now())
+        await _found_teams(log, clock.now())
         for window in windows(steps, WINDOW):
             if window[-1].at >= recorded_until:
                 clock.move_to(window[-1].at)
@@ -78,6 +81,7 @@ async def drive(
             progress(len(window))
     finally:
         await log.close()
+        await registry.close()
 
 
 async def _all(work: Iterable[Awaitable[None]]) -> None:
@@ -100,6 +104,16 @@ async def _enrol(log: PostgresEventLog, now: datetime) -> None:
         person = directory.person_id(name)
         meta = Meta(PERSONNEL, uuid5(person, "enrol"))
         await loop.run(Intent(person, by_state(decide), meta, b""))
+
+
+async def _found_teams(log: PostgresEventLog, now: datetime) -> None:
+    """Put the company's supervisors in charge of their teams, once (R5, R115)."""
+    loop = CommandLoop(log, lambda _: directory.Team(), directory.evolve_team)
+    for entry in c.TEAMS:
+        leader = directory.Person(name=entry.supervisor, role="supervisor")
+        decide = partial(add_team, now=now, name=entry.name, supervisor=leader)
+        team = directory.team_id(entry.name)
+        await loop.run(Intent(team, by_state(decide), Meta(PERSONNEL, uuid5(team, "found")), b""))
 
 
 def _people() -> Iterator[tuple[str, str, str | None]]:

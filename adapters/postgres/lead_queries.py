@@ -11,7 +11,9 @@ from adapters.postgres import log_reader
 from adapters.postgres.builds import Build, live_builds
 from adapters.postgres.duplicate_queries import merged_into
 from adapters.postgres.log_reader import COLUMNS
+from adapters.postgres.row_scope import arguments, within
 from adapters.postgres.tables import Connection
+from aggregates.directory.scope import Scope
 from aggregates.event import Recorded
 from aggregates.lead.events import LeadCaptured
 
@@ -26,6 +28,7 @@ CODES = (
     " convert_from(state, 'UTF8')::jsonb ->> 'code' FROM log.leadlog_events"
     " WHERE originator_id = ANY (%s) AND topic = %s ORDER BY originator_id, originator_version"
 )
+VISIBLE = f"SELECT l.lead FROM {{leads}} l WHERE l.lead = ANY (%(wanted)s) AND {within('l')}"
 FOLLOW_UPS = (
     "SELECT f.position, f.lead, f.code, f.at, f.recorded_at, f.by, f.method, f.content,"
     " f.feedback, f.next_step, f.next_step_due, f.stage, f.outcome, f.connected, f.late, f.vague,"
@@ -42,9 +45,18 @@ def history(conn: Connection, lead: UUID) -> tuple[int, list[Recorded]]:
     return position, log_reader.decode(rows)
 
 
-def codes(conn: Connection, leads: Sequence[UUID]) -> dict[UUID, str]:
-    """The codes of those of the leads that are captured."""
-    return dict(conn.execute(CODES, (list(leads), LeadCaptured.topic)).fetchall())
+def known(conn: Connection, leads: Sequence[UUID], scope: Scope) -> dict[UUID, str | None]:
+    """Those of the leads that are within a scope, with their codes; None = not captured."""
+    codes: dict[UUID, str] = dict(conn.execute(CODES, (list(leads), LeadCaptured.topic)).fetchall())
+    visible = leads if scope.everything else _visible(conn, leads, scope)
+    return {lead: codes.get(lead) for lead in visible}
+
+
+def _visible(conn: Connection, leads: Sequence[UUID], scope: Scope) -> list[UUID]:
+    """By the read model: a lead of a moment ago may not be there yet."""
+    query = sql.SQL(VISIBLE).format(leads=_table(live_builds(conn)["leads"], "leads"))
+    rows = conn.execute(query, arguments(scope) | {"wanted": list(leads)}).fetchall()
+    return [lead for (lead,) in rows]
 
 
 def follow_ups(conn: Connection, lead: UUID, after: int, limit: int) -> tuple[int, list[Row]]:

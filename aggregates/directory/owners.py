@@ -13,6 +13,16 @@ NAMED, ALIKE = 3, 0.5
 People = Mapping[str, Person]
 
 
+def may_own(person: Person) -> bool:
+    """Whether leads may belong to somebody: active, with a role that owns leads."""
+    return person.active and person.role in OWNING_ROLES
+
+
+def has_gone(person: Person) -> bool:
+    """Whether somebody has to be without leads; whom only an import has named keeps theirs."""
+    return not may_own(person) and not (person.active and person.role is None)
+
+
 def require_owner(people: People, name: str, field: str = "owner") -> None:
     """Somebody active who may own leads. A company without sales people may name anybody."""
     if not any(person.role == "sales" for person in people.values()):
@@ -34,6 +44,6 @@ def team_of(people: People, name: str) -> str | None:
 
 
 def _hint(people: People, name: str) -> str:
-    owners = [n for n, person in people.items() if person.active and person.role in OWNING_ROLES]
+    owners = [n for n, person in people.items() if may_own(person)]
     close = get_close_matches(name, owners, NAMED, ALIKE)
     return f": did you mean {' or '.join(close)}?" if close else ""

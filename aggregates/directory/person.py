@@ -6,13 +6,13 @@ from datetime import date, datetime
 from typing import Any
 
 from aggregates.directory import events as e
-from aggregates.directory.register import require_role
+from aggregates.directory.owners import OWNING_ROLES
+from aggregates.directory.register import BY_RULE, require_role
 from aggregates.directory.state import Absence, Coverage, Person
 from aggregates.event import Event
 from aggregates.refusal import Refusal
 
 SUPERVISOR = "supervisor"
-BY_RULE = "by-rule"
 LONGEST_ABSENCE_DAYS = 1100
 
 
@@ -40,10 +40,23 @@ class Changes:
         return getattr(person, name) if value is UNCHANGED else value
 
 
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """What somebody still has: open leads, teams that they lead, the last login of an
+    administrator.
+    """
+
+    open_leads: int = 0
+    leads_teams: Sequence[str] = field(default=())
+    last_admin: bool = False
+
+
 def change_person(
-    person: Person, *, now: datetime, changes: Changes, leads_teams: Sequence[str]
+    person: Person, *, now: datetime, changes: Changes, duties: Duties
 ) -> list[Event]:
-    """Change what differs. Whoever leads a team stays its supervisor until another does (R115)."""
+    """Change what differs. Whoever leads a team stays its supervisor until another does (R115);
+    nobody gets a role that owns no leads while they own some (R102).
+    """
     name = require_known(person)
     role, team, email = (changes.of(person, field) for field in ("role", "team", "email"))
     coverage = changes.of(person, "coverage")
@@ -51,7 +64,15 @@ def change_person(
     events: list[Event] = []
     if role != person.role:
         require_role(role)
-        _require_no_team(name, leads_teams)
+        _require_another_admin(name, duties)
+        if role not in OWNING_ROLES and duties.open_leads:
+            raise Refusal(
+                "leads-remain",
+                f"{name} still owns {duties.open_leads} open leads, and {role} owns none: hand"
+                " them over first",
+                "role",
+            )
+        _require_no_team(name, duties.leads_teams)
         events.append(e.RoleChanged(occurred_at=now, name=name, role=role))
     if team != person.team:
         events.append(e.PersonTeamChanged(occurred_at=now, name=name, team=team))
@@ -87,14 +108,6 @@ def cancel_absence(person: Person, *, now: datetime, since: date, until: date) -
     return [e.AbsenceCancelled(occurred_at=now, name=name, since=since, until=until)]
 
 
-@dataclass(frozen=True, slots=True)
-class Duties:
-    """What a leaver still has: open leads, teams that they lead."""
-
-    open_leads: int = 0
-    leads_teams: Sequence[str] = field(default=())
-
-
 def deactivate(
     person: Person,
     *,
@@ -103,10 +116,13 @@ def deactivate(
     reason: str | None = None,
     handed_over_to: str | None = None,
 ) -> list[Event]:
-    """The person leaves. Refused while leads or a team would stay without anybody (R102, R103)."""
+    """The person leaves. Refused while leads, a team or the company would stay without anybody
+    who answers for them (R102, R103).
+    """
     name = require_known(person)
     if not person.active:
         return []
+    _require_another_admin(name, duties)
     if duties.open_leads:
         raise Refusal(
             "leads-remain",
@@ -153,6 +169,14 @@ def _covers(name: str, now: datetime, coverage: Coverage) -> e.CoverageSet:
         industries=coverage.industries,
         customer_types=coverage.customer_types,
     )
+
+
+def _require_another_admin(name: str, duties: Duties) -> None:
+    if duties.last_admin:
+        raise Refusal(
+            "last-administrator",
+            f"{name} is the only active administrator: give somebody else that role first",
+        )
 
 
 def _require_no_team(name: str, leads_teams: Sequence[str]) -> None:

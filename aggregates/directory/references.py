@@ -9,6 +9,8 @@ from uuid import UUID
 from aggregates.directory.state import Reference, reference_id
 
 KINDS = ("source", "industry", "region", "segment")
+OPEN = ("source", "industry", "region")
+"""The lists that suggest: a lead may have another value. A segment is one of the list."""
 
 _NAMES: Mapping[str, Mapping[str, str]] = {
     "source": {

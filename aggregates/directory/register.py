@@ -8,6 +8,8 @@ from aggregates.event import Event
 from aggregates.refusal import Refusal
 
 ROLES = ("sales", "supervisor", "marketing", "admin", "analyst", "auditor")
+BY_RULE = "by-rule"
+"""Stands in a command for whomever the rules choose."""
 
 
 def add_person(
@@ -15,6 +17,10 @@ def add_person(
 ) -> list[Event]:
     """Add a person with a role. One that an import only named may be given a role once."""
     require_role(role)
+    if name == BY_RULE:
+        raise Refusal(
+            "name-taken", f"{BY_RULE} means whomever the rules choose: take another", "name"
+        )
     if (entry.name, entry.role, entry.team, entry.email) == (name, role, team, email):
         return []
     if entry.role:

@@ -82,6 +82,17 @@ def awaits_assignment(lead: Lead, policies: Policies) -> bool:
     )
 
 
+def waits_by(policies: Policies) -> tuple[object, ...]:
+    """What `awaits_assignment` asks of the policies: as long as it is the same, only an event of
+    its own can make a lead await somebody.
+    """
+    return (
+        policies.assignment.rules.automatic,
+        policies.screening.rules,
+        policies.completeness.rules.blocks_assignment,
+    )
+
+
 def assign_by_rule(lead: Lead, *, now: datetime, choice: Choice, policies: Policies) -> list[Event]:
     """Carry a choice of the rules out, unless the lead awaits none by now.
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from aggregates.event import Event
 from aggregates.lead.events import ConversionReversed, LeadConverted
@@ -11,12 +12,14 @@ from aggregates.lead.stage import enter
 from aggregates.lead.state import WON, Conversion, Lead
 from aggregates.policy.work import ConversionRules
 from aggregates.refusal import Refusal
+from aggregates.values import local_time
 
 
 def convert(
     lead: Lead,
     *,
     now: datetime,
+    zone: ZoneInfo,
     converted_at: datetime | None,
     amount: Decimal | None,
     basis: str,
@@ -39,7 +42,7 @@ def convert(
         if same:
             return []
         raise Refusal("already-converted", "this lead is converted: reverse the conversion first")
-    _require_after_capture(lead, converted_at)
+    _require_after_capture(lead, converted_at, zone)
     if rules.amount_required and amount is None:
         raise Refusal("amount-required", "say for how much the contract was signed", "amount")
     events: list[Event] = [LeadConverted(occurred_at=at, amount=amount, basis=basis)]
@@ -62,12 +65,13 @@ def reverse_conversion(lead: Lead, *, now: datetime, reason: str) -> list[Event]
     return events
 
 
-def _require_after_capture(lead: Lead, converted_at: datetime | None) -> None:
+def _require_after_capture(lead: Lead, converted_at: datetime | None, zone: ZoneInfo) -> None:
     """A file may say otherwise, and is counted so; whoever enters it by hand has mistyped it."""
     if converted_at and lead.captured_at and converted_at < lead.captured_at:
+        captured = local_time(lead.captured_at, zone)
         raise Refusal(
             "before-capture",
-            f"no contract is signed before the lead is captured ({lead.captured_at.isoformat()})",
+            f"no contract is signed before the lead is captured ({captured})",
             "converted_at",
         )
 

@@ -46,12 +46,16 @@ def suspicions(
     return sorted(new, key=lambda s: not s.certain)[:MOST_AT_ONCE]
 
 
-def dismiss(lead: Lead, *, now: datetime, other: UUID, reason: str | None) -> list[Event]:
-    """Say that the suspected lead is another one. Said again it changes nothing."""
+def dismiss(lead: Lead, other: Lead, *, now: datetime, reason: str | None) -> list[Event]:
+    """Say that two leads are two, whichever of them suspects the other. Said again it changes
+    nothing.
+    """
     require_captured(lead)
-    if other not in lead.suspects:
+    theirs = other.suspects.get(lead.id)
+    at = theirs.at if theirs and theirs.at > lead.dismissed.get(other.id, 0) else None
+    if other.id not in lead.suspects and at is None:
         return []
-    return [DuplicateDismissed(occurred_at=now, other=other, reason=reason)]
+    return [DuplicateDismissed(occurred_at=now, other=other.id, reason=reason, suspected_at=at)]
 
 
 def merge(lead: Lead, into: Lead, *, now: datetime, reason: str | None) -> list[Event]:
@@ -83,10 +87,8 @@ def _require_able_to_take_over(into: Lead) -> None:
     if not into.captured:
         raise Refusal("unknown-lead", "there is no captured lead to merge this one into", "into")
     if into.merged_into:
-        survivor = into.merged_code
-        raise Refusal(
-            "lead-merged", f"{into.code} is merged into {survivor}: merge into that one", "into"
-        )
+        why = f"{into.code} is merged into another one: merge into that one"
+        raise Refusal("lead-merged", why, "into")
     if into.disposition is Disposition.INVALID:
         raise Refusal("lead-invalid", f"{into.code} is invalid: reopen it first", "into")
 

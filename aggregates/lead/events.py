@@ -26,7 +26,9 @@ Details = Mapping[str, Any]
 class LeadCaptured(Event):
     """A lead entered the company (R1, R15; table 1). `occurred_at` is its capture time.
 
-    `entered_by` is the person who entered it, if one did (A8).
+    `entered_by` is the person who entered it, if one did (A8). A lead with a `source_system` is
+    from that system's history, unless `by_command` says that a command entered it: attributes that
+    people type are personal, those of a history are what reports group by.
     """
 
     topic: ClassVar[str] = "lead.captured"
@@ -36,6 +38,7 @@ class LeadCaptured(Event):
     external_id: str | None = None
     source_system: str | None = None
     entered_by: str | None = None
+    by_command: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,12 +203,16 @@ class DuplicateSuspected(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class DuplicateDismissed(Event):
-    """A person decided that the other lead is another one (A1)."""
+    """A person decided that the other lead is another one (A1).
+
+    `suspected_at`: where it was the other lead that suspected this one, its version when it did.
+    """
 
     topic: ClassVar[str] = "lead.duplicate-dismissed"
 
     other: UUID
     reason: str | None = None
+    suspected_at: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,7 @@ def require_captured(lead: Lead) -> None:
     if not lead.captured:
         raise Refusal("not-captured", "this lead has not been captured yet: capture it first")
     if lead.merged_into:
-        raise Refusal(
-            "lead-merged", f"this lead is merged into {lead.merged_code}: work on that one"
-        )
+        raise Refusal("lead-merged", "this lead is merged into another one: work on that one")
 
 
 def require_workable(lead: Lead) -> None:

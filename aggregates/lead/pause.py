@@ -1,6 +1,7 @@
 """暂缓: a lead stands still for a reason, and no clock of it runs (R107, R108, A26)."""
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from aggregates.event import Event
 from aggregates.lead.events import LeadPaused, LeadResumed
@@ -8,10 +9,17 @@ from aggregates.lead.guards import require_captured, require_unconverted, requir
 from aggregates.lead.state import Lead
 from aggregates.policy.work import PauseRules
 from aggregates.refusal import Refusal
+from aggregates.values import local_time
 
 
 def pause(
-    lead: Lead, *, now: datetime, reason: str, resume_at: datetime | None, rules: PauseRules
+    lead: Lead,
+    *,
+    now: datetime,
+    zone: ZoneInfo,
+    reason: str,
+    resume_at: datetime | None,
+    rules: PauseRules,
 ) -> list[Event]:
     """Stand still until `resume_at`, or as long as the policy allows, counted from the beginning.
 
@@ -28,7 +36,8 @@ def pause(
         raise Refusal("not-in-the-future", "a paused lead is resumed later than now", "resume_at")
     if until and until > last:
         longest = f"a lead is paused for at most {rules.max_days} days"
-        raise Refusal("pause-too-long", f"{longest}: resume it by {last.isoformat()}", "resume_at")
+        by = local_time(last, zone)
+        raise Refusal("pause-too-long", f"{longest}: resume it by {by}", "resume_at")
     return [LeadPaused(occurred_at=now, reason=reason, resume_at=until or last)]
 
 

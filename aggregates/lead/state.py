@@ -63,10 +63,13 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """Why another lead may be the same one: `by` names what is equal (A1)."""
+    """Why another lead may be the same one: `by` names what is equal (A1). `at`: the version of the
+    lead that last suspected it.
+    """
 
     certain: bool
     by: tuple[str, ...]
+    at: int = 0
 
 
 # Not slotted: `replace` copies its dictionary.
@@ -74,8 +77,9 @@ class Suspicion:
 class Lead:
     """A lead's current state. `version` counts its events; 0 = nothing is known of it.
 
-    `suspects`: possible duplicates by lead. `labelled_by`: the rule behind the label, of this
-    version of the policy. `stage_since`: the latest known entry into a stage. `won_from`: the
+    `suspects`: possible duplicates by lead. `dismissed`: leads whose suspicion of this one was
+    answered here, and its `at`. `labelled_by`: the rule behind the label, of this version of the
+    policy. `stage_since`: the latest known entry into a stage. `won_from`: the
     stage before 成交. `entries`: all stages entered, and when. `explanation`: why the last
     assignment by rule came out as it did. `claimed_from`: the pool that the owner claimed it from.
     `paused_seconds`: the pauses that are over.
@@ -100,6 +104,7 @@ class Lead:
     label_policy: PolicyRef | None = None
     label_overridden: bool = False
     suspects: Mapping[UUID, Suspicion] = field(default_factory=dict)
+    dismissed: Mapping[UUID, int] = field(default_factory=dict)
     merged_into: UUID | None = None
     merged_code: str | None = None
     screened: bool | None = None
@@ -222,12 +227,14 @@ def _cleared(lead: Lead, _: e.LabelCleared) -> Lead:
 def _suspected(lead: Lead, event: e.DuplicateSuspected) -> Lead:
     known = lead.suspects.get(event.other, Suspicion(certain=False, by=()))
     by = tuple(dict.fromkeys((*known.by, *event.by)))
-    suspicion = Suspicion(certain=known.certain or event.certain, by=by)
+    suspicion = Suspicion(known.certain or event.certain, by, lead.version + 1)
     return replace(lead, suspects={**lead.suspects, event.other: suspicion})
 
 
 def _dismissed(lead: Lead, event: e.DuplicateDismissed) -> Lead:
-    return replace(lead, suspects={k: v for k, v in lead.suspects.items() if k != event.other})
+    suspects = {k: v for k, v in lead.suspects.items() if k != event.other}
+    dismissed = {event.other: event.suspected_at} if event.suspected_at else {}
+    return replace(lead, suspects=suspects, dismissed={**lead.dismissed, **dismissed})
 
 
 def _merged(lead: Lead, event: e.LeadsMerged) -> Lead:

@@ -123,9 +123,8 @@ def _change(c: ChangePerson, facts: Facts) -> Decide:
         given["coverage"] = Coverage(**(c.coverage or PersonCoverage()).model_dump())
     if given.get("weight", UNCHANGED) is None:
         given["weight"] = Person().weight
-    leads_teams = facts.register.teams_led_by(facts.subject.name)
     changes = Changes(**given)
-    return partial(decide.change_person, now=facts.now, changes=changes, leads_teams=leads_teams)
+    return partial(decide.change_person, now=facts.now, changes=changes, duties=_duties(facts))
 
 
 def _note_absence(c: NoteAbsence, facts: Facts) -> Decide:
@@ -139,14 +138,19 @@ def _cancel_absence(c: CancelAbsence, facts: Facts) -> Decide:
 
 
 def _deactivate(c: DeactivatePerson, facts: Facts) -> Decide:
-    duties = Duties(facts.open_leads, facts.register.teams_led_by(facts.subject.name))
     return partial(
         decide.deactivate,
         now=facts.now,
-        duties=duties,
+        duties=_duties(facts),
         reason=c.reason or None,
         handed_over_to=c.hand_over or None,
     )
+
+
+def _duties(facts: Facts) -> Duties:
+    name, register = facts.subject.name, facts.register
+    last_admin = register.administrators == {name}
+    return Duties(facts.open_leads, register.teams_led_by(name), last_admin)
 
 
 def _reactivate(c: ReactivatePerson, facts: Facts) -> Decide:

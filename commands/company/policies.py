@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
@@ -12,6 +11,7 @@ from aggregates.event import Event, Recorded
 from aggregates.policy.activate import Versions, activate, evolve, initial, policy_id
 from aggregates.policy.book import BUILT_IN, as_document
 from aggregates.policy.events import PolicyVersionActivated
+from commands.company.rule_targets import require_known_targets
 from commands.company.wiring import Facts, Kind, Wiring
 from commands.fields import Command, Note, example
 from commands.policy_documents import known_kind, read
@@ -36,7 +36,15 @@ POLICY: Kind[Versions] = Kind(initial, evolve, lambda subject: policy_id(known_k
 
 def _activate(c: ActivatePolicy, facts: Facts) -> Decide:
     rules = read(facts.subject.name, c.document)
-    return partial(activate, now=facts.now, rules=rules, reason=c.reason or None)
+
+    def decide(versions: Versions) -> Sequence[Event]:
+        """What is in force already stays so, whoever has left since."""
+        events = activate(versions, now=facts.now, rules=rules, reason=c.reason or None)
+        if events:
+            require_known_targets(rules, facts.register, facts.in_pools)
+        return events
+
+    return decide
 
 
 WIRING: Mapping[type[Command], Wiring] = {ActivatePolicy: Wiring(POLICY, _activate)}

@@ -1,7 +1,7 @@
 """From a checked command on the company to the decision that judges it."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
@@ -23,14 +23,15 @@ class Subject(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a decision needs besides the command. `open_leads`: how many a leaver still owns; 0 for
-    every other command.
+    """What a decision needs besides the command. `open_leads`: how many are owned by somebody who
+    may own none afterwards; `in_pools`: how many each pool holds, for other rules on pools.
     """
 
     now: datetime
     subject: Subject
     register: Register
     open_leads: int = 0
+    in_pools: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

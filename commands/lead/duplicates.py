@@ -61,8 +61,11 @@ def _unmerge(c: UnmergeLead, facts: Facts) -> Judgement:
 
 
 def _dismiss(c: DismissDuplicate, facts: Facts) -> Judgement:
-    other = _lead(c.other, "other")
-    return simply(partial(dismiss, now=facts.now, other=other, reason=c.reason or None))
+
+    def given(other: Lead) -> Decide[Lead]:
+        return by_state(partial(dismiss, other=other, now=facts.now, reason=c.reason or None))
+
+    return Judgement(Beside(_lead(c.other, "other"), given))
 
 
 def _lead(reference: str, field: str) -> UUID:

@@ -30,6 +30,7 @@ from commands.fields import (
     example,
     text,
 )
+from commands.lead.offered import of_the_lists, require_team
 from commands.lead.wiring import Facts, Judgement, Wiring, simply
 from commands.loop import Held
 from commands.ports import MOST_STREAMS
@@ -138,6 +139,7 @@ def _capture(c: CaptureLead, facts: Facts) -> Judgement:
     people = facts.register.people
     if c.owner:
         require_owner(people, c.owner)
+    require_team(c.team, facts)
     entry = Entry(
         code=facts.code,
         details={**described, **c.attributes},
@@ -149,7 +151,7 @@ def _capture(c: CaptureLead, facts: Facts) -> Judgement:
         entered_by=facts.caller.person,
     )
     decide = partial(capture, now=facts.now, entry=entry, policies=facts.policies)
-    return _compared(decide, entry.details, facts)
+    return of_the_lists(_compared(decide, entry.details, facts), described, facts)
 
 
 def _complete(c: CompleteInfo, facts: Facts) -> Judgement:
@@ -161,7 +163,7 @@ def _complete(c: CompleteInfo, facts: Facts) -> Judgement:
         doubted=c.missing,
         policies=facts.policies,
     )
-    return _compared(decide, given, facts)
+    return of_the_lists(_compared(decide, given, facts), given, facts)
 
 
 def _compared(decide: Callable[..., Sequence[Event]], details: Details, facts: Facts) -> Judgement:

@@ -48,7 +48,11 @@ def _import(c: ImportLead, facts: Facts) -> Judgement:
 
 
 def _named(c: ImportLead, decide: Decide[Lead], lead: Lead, held: Held) -> Sequence[Event]:
-    origin: Mapping[str, Any] = {"external_id": c.external_id, "source_system": c.system}
+    origin: Mapping[str, Any] = {
+        "external_id": c.external_id,
+        "source_system": c.system,
+        "by_command": True,
+    }
     return [
         replace(event, **origin) if isinstance(event, LeadCaptured) else event
         for event in decide(lead, held)

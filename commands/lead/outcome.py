@@ -97,8 +97,14 @@ def _screen(c: ScreenLead, facts: Facts) -> Judgement:
 
 
 def _pause(c: PauseLead, facts: Facts) -> Judgement:
-    rules = facts.policies.pause.rules
-    decide = partial(pause, now=facts.now, reason=c.reason, resume_at=c.resume_at, rules=rules)
+    decide = partial(
+        pause,
+        now=facts.now,
+        zone=facts.zone,
+        reason=c.reason,
+        resume_at=c.resume_at,
+        rules=facts.policies.pause.rules,
+    )
     return simply(decide)
 
 
@@ -120,6 +126,7 @@ def _convert(c: ConvertLead, facts: Facts) -> Judgement:
     decide = partial(
         convert,
         now=facts.now,
+        zone=facts.zone,
         converted_at=c.converted_at,
         amount=c.amount,
         basis=c.basis,

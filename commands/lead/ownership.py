@@ -6,18 +6,19 @@ from functools import partial
 from pydantic import ConfigDict
 
 from aggregates.directory.owners import require_owner, team_of
-from aggregates.directory.person import BY_RULE
-from aggregates.directory.scope import Scope
+from aggregates.directory.register import BY_RULE
+from aggregates.directory.scope import Scope, opens
 from aggregates.directory.state import Person
 from aggregates.event import Event
 from aggregates.lead.assign import assign, hand_over, release
-from aggregates.lead.choice import NO_LOAD, Choice, Chooser
-from aggregates.lead.claim import Claimant, claim, is_open_to
+from aggregates.lead.choice import Choice, Chooser
+from aggregates.lead.claim import Claimant, claim
 from aggregates.lead.state import Lead
 from aggregates.policy.ownership import PoolRules
 from aggregates.refusal import Refusal
 from aggregates.values import local_date
 from commands.fields import Command, Label, Name, Note, example
+from commands.lead.offered import require_team
 from commands.lead.wiring import Facts, Judgement, Wiring, simply
 from commands.loop import Held
 from commands.ports import Unavailable
@@ -66,6 +67,7 @@ class ClaimLead(Command):
 def _assign(c: AssignLead, facts: Facts) -> Judgement:
     people = facts.register.people
     require_owner(people, c.owner)
+    require_team(c.team, facts)
     team = c.team or team_of(people, c.owner)
     return simply(partial(assign, now=facts.now, owner=c.owner, team=team, reason=c.reason or None))
 
@@ -112,7 +114,7 @@ def _claim(c: ClaimLead, facts: Facts) -> Judgement:
     anywhere = facts.mark("claims", f"{day}\n{person}")
 
     def decide(lead: Lead, held: Held) -> Sequence[Event]:
-        owned = facts.workload.loads.get(person, NO_LOAD).open
+        owned = facts.workload.owned.get(person, 0)
         most = owned + held[anywhere].count  # if none of today's claims is in the load yet
         if held[anywhere].position > facts.workload.position and owned < pool.owned_at_most <= most:
             raise Unavailable("your last claim is still being counted: try again")
@@ -127,11 +129,10 @@ def _claimable(lead: Lead, scope: Scope, facts: Facts) -> bool:
 
     So are those just claimed from it: who comes second hears that, and not that there is no lead.
     """
-    if scope.admits(lead):
+    if scope.works_on(lead):
         return True
     pool = facts.policies.pool.rules.find(lead.pool or lead.claimed_from or "")
-    team = team_of(facts.register.people, facts.caller.person or "")
-    return pool is not None and is_open_to(pool, team)
+    return pool is not None and opens(pool, scope, facts.register.people)
 
 
 def _pool(name: str | None, facts: Facts) -> PoolRules:
@@ -148,5 +149,5 @@ WIRING: Mapping[type[Command], Wiring] = {
     AssignLead: Wiring(_assign),
     HandOverLead: Wiring(_hand_over, weighs=True),
     ReleaseLead: Wiring(_release),
-    ClaimLead: Wiring(_claim, weighs=True, sees=_claimable),
+    ClaimLead: Wiring(_claim, weighs=True, works_on=_claimable),
 }

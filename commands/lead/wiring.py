@@ -58,20 +58,20 @@ def simply(decide: Callable[[Lead], Sequence[Event]]) -> Judgement:
 
 
 def within(lead: Lead, scope: Scope, _: Facts) -> bool:
-    """Whether the lead is there for those who may see it: the rule."""
-    return scope.admits(lead)
+    """Whether it is a lead that the caller works on: the rule."""
+    return scope.works_on(lead)
 
 
 class Wiring(NamedTuple):
     """What is done with a kind of command; `code_prefix` asks for a fresh code, `weighs` for the
     workload.
 
-    `stream` is the new lead's where the command knows it. `sees` says whether there is such a lead
-    for this caller.
+    `stream` is the new lead's where the command knows it. `works_on` says whether this caller may
+    give the command on such a lead.
     """
 
     judge: Callable[[Any, Facts], Judgement]
     code_prefix: str | None = None
     stream: Callable[[Any], UUID | None] = lambda _: None
     weighs: bool = False
-    sees: Callable[[Lead, Scope, Facts], bool] = within
+    works_on: Callable[[Lead, Scope, Facts], bool] = within

@@ -48,6 +48,7 @@ EXAMPLES: Sequence[Event] = (
         external_id="9007199254740993123",
         source_system="edtech",
         entered_by="chen",
+        by_command=True,
     ),
     e.InfoChanged(occurred_at=AT, details={"phone": "13912345678", "contact_title": None}),
     e.InfoMarkedIncomplete(occurred_at=AT, missing=("contact_title", "need"), policy=POLICY),
@@ -58,7 +59,7 @@ EXAMPLES: Sequence[Event] = (
     e.DuplicateSuspected(
         occurred_at=AT, other=OTHER, certain=True, by=("phone", "email"), policy=POLICY
     ),
-    e.DuplicateDismissed(occurred_at=AT, other=OTHER, reason="two people"),
+    e.DuplicateDismissed(occurred_at=AT, other=OTHER, reason="two people", suspected_at=3),
     e.LeadsMerged(occurred_at=AT, into=OTHER, reason="one person", into_code="XLSH20240501002"),
     e.MergeUndone(occurred_at=AT, into=OTHER, reason="two people"),
     e.LeadScreened(occurred_at=AT, accepted=True, reason="fits", note="计划下月采购"),

@@ -137,6 +137,7 @@ def _captured(rng: Random) -> Event:
         details=_details(rng),
         external_id=rng.choice((None, "1234567890123456789")),
         source_system=rng.choice((None, "crm")),
+        by_command=rng.choice((None, True)),
     )
 
 

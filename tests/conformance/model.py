@@ -48,6 +48,7 @@ def blank() -> Model:
         "missing": (),
         "by_hand": False,
         "suspects": {},
+        "dismissed": {},
         "merged": None,
         "screened": None,
         "pool": None,
@@ -113,6 +114,8 @@ def _learn_more(lead: Model, topic: str, fact: Fact) -> None:
         lead["suspects"] = {**lead["suspects"], fact["other"]: after}
     elif topic == "lead.duplicate-dismissed":
         lead["suspects"] = {k: v for k, v in lead["suspects"].items() if k != fact["other"]}
+        if at := fact.get("suspected_at"):
+            lead["dismissed"] = {**lead["dismissed"], fact["other"]: at}
     elif topic == "lead.merged":
         lead["merged"] = fact["into"]
     elif topic == "lead.merge-undone":
@@ -265,8 +268,10 @@ def _clear(lead: Model, c: Command) -> list[Fact] | Refused:
 
 
 def _dismiss(lead: Model, c: Command) -> list[Fact] | Refused:
-    known = c["other"] in lead["suspects"]
-    return [_fact("duplicate-dismissed", c["now"], other=c["other"])] if known else []
+    theirs = c["theirs"] if c["theirs"] > lead["dismissed"].get(c["other"], 0) else None
+    known = c["other"] in lead["suspects"] or theirs
+    fact = _fact("duplicate-dismissed", c["now"], other=c["other"], suspected_at=theirs)
+    return [fact] if known else []
 
 
 def _merge(lead: Model, c: Command) -> list[Fact] | Refused:
@@ -420,7 +425,7 @@ def _reverse_conversion(lead: Model, c: Command) -> list[Fact] | Refused:
         return []
     facts = [_fact("conversion-reversed", c["now"], reason=c["reason"])]
     if lead["stage"] == "成交" and lead["won_from"]:
-        facts.append(_entered(lead, lead["won_from"], c["now"], c["reason"]))
+        facts.append(_entered(lead, lead["won_from"], c["now"]))
     return facts
 
 

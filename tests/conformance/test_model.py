@@ -8,6 +8,7 @@ from functools import partial
 from random import Random
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from adapters.postgres.codec import EVENT_TYPES
 from aggregates.event import Event
@@ -23,7 +24,7 @@ from aggregates.lead.label import clear, override
 from aggregates.lead.pause import pause, resume
 from aggregates.lead.screen import screen
 from aggregates.lead.stage import advance
-from aggregates.lead.state import Lead, evolve, fold
+from aggregates.lead.state import Lead, Suspicion, evolve, fold
 from aggregates.policy.book import InForce, Policies
 from aggregates.policy.entry import Completeness, Labelling, LabelRule, Screening
 from aggregates.policy.work import Basis, ConversionRules, PauseRules, Pipeline
@@ -33,6 +34,7 @@ from tests.conformance.model import Command, Fact, Model, Refused
 from tests.seed import SEED
 from tests.size import size
 
+ZONE = ZoneInfo("Asia/Shanghai")
 STEPS = size(100_000, 10_000_000)
 LEADS = 40
 ID = UUID("5b0c9b52-6a52-4d4c-9c3e-2f0f6f7a1d11")
@@ -174,7 +176,7 @@ def any_command(chance: Random, now: datetime) -> Command:
                 "segment": pick([None, "决策层", "潜在需求"]),
             },
             {"do": "clear"},
-            {"do": "dismiss", "other": pick(OTHERS)},
+            {"do": "dismiss", "other": pick(OTHERS), "theirs": pick([0, 0, 3, 7])},
             {"do": "merge", "into": any_other(chance, now)},
             {"do": "unmerge"},
             {"do": "assign", "owner": pick(PEOPLE), "team": pick(TEAMS), "reason": why},
@@ -276,13 +278,18 @@ def _convert(
     lead: Lead, *, first_order_counts: bool, amount_required: bool, **said: Any
 ) -> Sequence[Event]:
     bases = BASES if first_order_counts else BASES[:1]
-    return convert(
-        lead, rules=ConversionRules(bases=bases, amount_required=amount_required), **said
-    )
+    rules = ConversionRules(bases=bases, amount_required=amount_required)
+    return convert(lead, zone=ZONE, rules=rules, **said)
 
 
 def _capture(lead: Lead, *, now: datetime, same: Same, **entered: Any) -> Sequence[Event]:
     return capture(lead, now=now, entry=Entry(**entered), policies=POLICIES, same=same)
+
+
+def _dismiss(lead: Lead, *, now: datetime, other: UUID, theirs: int) -> Sequence[Event]:
+    """`theirs`: the version at which the other lead came to suspect this one; 0 = it does not."""
+    suspects = {lead.id: Suspicion(certain=False, by=(), at=theirs)} if theirs else {}
+    return dismiss(lead, Lead(other, suspects=suspects), now=now, reason=None)
 
 
 def _merge(lead: Lead, *, now: datetime, into: Model) -> Sequence[Event]:
@@ -301,14 +308,14 @@ DECISIONS: Mapping[str, Callable[..., Sequence[Event]]] = {
     "complete": partial(complete_info, policies=POLICIES),
     "override": partial(override, reason=None),
     "clear": partial(clear, reason=None, policy=POLICIES.labelling),
-    "dismiss": partial(dismiss, reason=None),
+    "dismiss": _dismiss,
     "merge": _merge,
     "unmerge": partial(unmerge, reason="two"),
     "assign": assign,
     "advance": partial(advance, pipeline=Pipeline()),
     "record_follow_up": _record,
     "screen": partial(screen, rules=Screening(sources=("展会",))),
-    "pause": partial(pause, rules=PauseRules()),
+    "pause": partial(pause, zone=ZONE, rules=PauseRules()),
     "resume": resume,
     "invalidate": partial(invalidate, reasons=REASONS),
     "reopen": reopen,
@@ -361,6 +368,7 @@ def shown(lead: Lead) -> Model:
         "missing": lead.missing,
         "by_hand": lead.label_overridden,
         "suspects": {k: (v.certain, frozenset(v.by)) for k, v in lead.suspects.items()},
+        "dismissed": lead.dismissed,
         "merged": lead.merged_into,
         "screened": lead.screened,
         "pool": lead.pool,

@@ -31,10 +31,11 @@ from tests.seed import SEED
 
 AT = datetime(2024, 5, 1, 1, 15, tzinfo=UTC)
 BOTH = ("leads", "conversions")
+ALL = (*BOTH, "workload")
 LONG = Random(0).randbytes(8_000).hex().encode()
 POISON = {
-    "not JSON": ("lead.converted", b"\xff\x00", BOTH),
-    "another shape": ("lead.converted", b'{"amount": ["85000.00"]}', BOTH),
+    "not JSON": ("lead.converted", b"\xff\x00", ALL),
+    "another shape": ("lead.converted", b'{"amount": ["85000.00"]}', ALL),
     "no such number": ("lead.converted", b'{"amount": "1E+200000"}', BOTH),
     "NUL": ("lead.captured", rb'{"code": "X", "details": {"source": "a\u0000b"}}', BOTH),
     "NUL inside": ("lead.captured", rb'{"code": "X", "details": {"a": ["\u0000"]}}', ("leads",)),
@@ -57,7 +58,7 @@ def test_poison_parks_its_lead_and_others_go_on(
     append(dsn, interleaved(Random(1), history(Random(1), leads=20)))
     catch_up(dsn)
     with connect(dsn) as conn:
-        expected = {"leads": {3, 4, 5}, "conversions": {3, 4}}
+        expected = {"leads": {3, 4, 5}, "conversions": {3, 4}, "workload": {3, 4, 5}}
         for name in PROJECTIONS:
             assert _parked(conn, name) == (expected[name] if name in parking else set())
     _all_equal(dsn)

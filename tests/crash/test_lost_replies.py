@@ -18,7 +18,7 @@ from adapters.postgres.event_log import PostgresEventLog
 from adapters.postgres.library import LogRecorder
 from adapters.postgres.runner import catch_up
 from aggregates.event import Event, Meta
-from aggregates.lead.capture import capture
+from aggregates.lead.capture import Entry, capture
 from aggregates.lead.events import FollowUpRecorded
 from aggregates.lead.follow_up import record_follow_up
 from aggregates.lead.state import Lead, evolve
@@ -34,7 +34,8 @@ CUTS = size(20, 1_000)
 COMPANY = 8
 NOW = datetime(2024, 5, 1, 1, 15, tzinfo=UTC)
 Decide = Callable[[Lead], Sequence[Event]]
-captured: Decide = partial(capture, now=NOW, code="XLSH20240501001", details={"source": "展会"})
+ENTRY = Entry(code="XLSH20240501001", details={"source": "展会"})
+captured: Decide = partial(capture, now=NOW, entry=ENTRY, policies=Policies(), same={})
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ async def _commands(proxy: LossyProxy, rng: Random) -> list[Acknowledged]:
     leads = [uuid4() for _ in range(COMPANY)]
     await asyncio.gather(*(loop.run(_intent(lead, captured)) for lead in leads))
     answers = []
-    for version in range(3, CUTS + 3):
+    for version in range(5, CUTS + 5):  # a capture is four events
         marks = [_mark(rng) for _ in leads]
         _doom(proxy, rng, rng.choice(marks))
         intents = [_follow_up(*pair, version) for pair in zip(leads, marks, strict=True)]

@@ -54,7 +54,7 @@ with connect(sys.argv[1]) as conn:
 # All views of one projection, in the opposite order of a swap's.
 LEADS = """
 WITH cycles AS (SELECT sum(n) FROM report.cycle_time WHERE dimension = 'all'),
-     conversion AS (SELECT sum(leads) FROM report.conversion WHERE dimension = 'all')
+     conversion AS (SELECT sum(leads + merged) FROM report.conversion WHERE dimension = 'all')
 SELECT (TABLE cycles), (TABLE conversion), count(*), sum(version), max(position)
 FROM report.leads
 """

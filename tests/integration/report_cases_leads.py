@@ -2,7 +2,16 @@
 
 from aggregates.lead import events as e
 from tests.integration.report_cases import MISSING, Histories, ask, counts
-from tests.integration.report_log import assigned, captured, lost, reopened, reversed_, when, won
+from tests.integration.report_log import (
+    assigned,
+    captured,
+    changed,
+    lost,
+    reopened,
+    reversed_,
+    when,
+    won,
+)
 
 OWNERS = [
     captured("a", "2024-05-01 09:00", source="web"),
@@ -158,12 +167,15 @@ HISTORIES: Histories = {
     ),
     "attributes by any key and of any kind": (
         [
-            captured("1", "2024-05-01 10:00", **{KEY: "甲"}),
+            captured("1", "2024-05-01 10:00", imported=True, **{KEY: "甲"}),
             captured("2", "2024-05-01 10:00", **{KEY: 9007199254740993001}),
             captured("3", "2024-05-01 10:00", **{KEY: True}),
             captured("4", "2024-05-01 10:00", **{KEY: None}),
             captured("5", "2024-05-01 10:00", **{KEY: ""}),
             captured("6", "2024-05-01 10:00", other="甲"),
+            captured("typed", "2024-05-01 10:00", **{KEY: "zhangwei_88"}),
+            captured("typed later", "2024-05-01 10:00", imported=True, **{KEY: "甲"}),
+            changed("typed later", "2024-05-02 10:00", **{KEY: "zhangwei_89"}),
         ],
         [
             ask(
@@ -172,11 +184,12 @@ HISTORIES: Histories = {
                     "甲": counts(1),
                     "9007199254740993001": counts(1),
                     "true": counts(1),
+                    "(hidden)": counts(2),
                     MISSING: counts(3),
                 },
                 dimension="attribute:" + KEY.replace(",", "\\,"),
             ),
-            ask("conversion", {MISSING: counts(6)}, dimension="attribute:nobody's"),
+            ask("conversion", {MISSING: counts(8)}, dimension="attribute:nobody's"),
         ],
     ),
     "A21 months, quarters, cohorts and periods are the company's, half-open": (

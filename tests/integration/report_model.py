@@ -289,7 +289,7 @@ def conversions(leads: list[Known], facts: dict[str, Known]) -> list[dict[str, A
         mates = _mates(x, facts)
         won, seen = x.rate_then or (None, None)
         rows.append({
-            "lead": f"X-{x.name}", "code": f"X-{x.name}", "source_system": None,
+            "lead": x.name, "code": f"X-{x.name}", "source_system": "test",
             "owner": x.won_by, "converted_at": x.won_at and x.won_at.isoformat() + "+08:00",
             "cycle_days": (x.won_at.date() - x.at.date()).days if x.at and x.won_at else None,
             "source": x.values.get("source"), "industry": x.values.get("industry"),

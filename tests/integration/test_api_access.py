@@ -45,6 +45,7 @@ READS = {
     **dict.fromkeys(LISTS.values(), "list.read"),
     "/v1/duplicates": "duplicates.read",
     "/v1/pools": "pool.read",
+    "/v1/leads/{ref}/attachments/{attachment}": "attachment.read",
     "/v1/": "lead.read",
 }
 """The action of a read by how its path begins."""

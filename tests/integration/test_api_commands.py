@@ -139,7 +139,8 @@ async def test_a_code_carries_the_date_in_the_companys_zone(dsn: str) -> None:
 async def test_a_follow_up_says_who_made_it_and_when(dsn: str) -> None:
     await begin_simulation(dsn, MORNING)
     async with running(dsn) as api:
-        path = f"/v1/leads/{(await api.lead())['id']}/follow-ups"
+        lead = await api.lead(owner="sales-person")
+        path = f"/v1/leads/{lead['id']}/follow-ups"
         await api.post(path, CONTACT | {"occurred_at": "2024-05-01T08:30:00+08:00"}, role="sales")
         await api.post(path, CONTACT | {"by": "赵敏", "outcome": "no_answer"}, role="sales")
         await api.project()

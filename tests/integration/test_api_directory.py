@@ -180,6 +180,18 @@ async def test_a_leaver_is_out_at_once_and_tokens_do_not_come_back(api: Api) -> 
     problem(await api.get("/v1/leads", headers=mine), 401, "unauthorised")
 
 
+async def test_a_repeated_leave_does_not_lock_out_who_is_back(api: Api) -> None:
+    """P2: it is answered again and has no effect, on tokens neither."""
+    await done(api, "/v1/users", WANG)
+    await api.project()
+    keyed = {"headers": {"Idempotency-Key": "1"}}
+    first = await done(api, "/v1/users/王芳:deactivate", {}, **keyed)
+    await done(api, "/v1/users/王芳:reactivate", {})
+    mine = token_of(api, "王芳", "sales")
+    assert await done(api, "/v1/users/王芳:deactivate", {}, **keyed) == first
+    assert (await api.get("/v1/leads", headers=mine)).status_code == 200
+
+
 async def test_who_was_deactivated_elsewhere_is_out_within_a_second(api: Api) -> None:
     """R113: though a token that was just seen is trusted for longer than that."""
     await done(api, "/v1/users", WANG)
@@ -269,3 +281,59 @@ async def test_the_description_is_whole(api: Api) -> None:
         for operation in operations.values():
             parts = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path"}
             assert parts == set(re.findall(r"{(\w+)}", path)), path
+
+
+async def test_a_role_without_leads_is_not_for_who_owns_some(api: Api) -> None:
+    """R102: the same as for leaving; once they are handed over, it may be."""
+    for name in ("王芳", "李雷"):
+        await done(api, "/v1/users", WANG | {"name": name})
+    lead = await api.lead(owner="王芳")
+    await api.project()
+    refused = await api.post("/v1/users/王芳:change", {"role": "analyst"})
+    body = problem(refused, 422, "leads-remain")
+    assert "1 open leads" in body["detail"]
+    assert body["errors"][0]["pointer"] == "#/role"
+    await done(api, "/v1/users/王芳:change", {"role": "supervisor"})  # who may own leads
+    await api.post(f"/v1/leads/{lead['id']}:hand-over", {"to": "李雷"})
+    await api.project()
+    assert (await done(api, "/v1/users/王芳:change", {"role": "analyst"}))["role"] == "analyst"
+
+
+async def test_the_last_active_administrator_stays(api: Api) -> None:
+    """R5, R113: otherwise nobody could let anybody in again."""
+    admin = "李雷"
+    await done(api, "/v1/users", {"name": admin, "role": "admin"})
+    await api.project()
+    for verb, body in (
+        ("change", {"role": "sales"}),
+        ("deactivate", {}),
+        ("deactivate", {"hand_over": "by-rule"}),
+    ):
+        problem(await api.post(f"/v1/users/{admin}:{verb}", body), 422, "last-administrator")
+    await done(api, f"/v1/users/{admin}:change", {"role": "admin", "email": "a@a.cn"})
+    await done(api, "/v1/users", WANG | {"role": "admin"})
+    await api.project()
+    assert not (await done(api, "/v1/users/王芳:deactivate", {}))["active"]
+    await api.project()
+    problem(await api.post(f"/v1/users/{admin}:deactivate", {}), 422, "last-administrator")
+
+
+async def test_two_administrators_who_demote_each_other_do_not_both_succeed(api: Api) -> None:
+    """R5: each is the last but one as far as they know; the log knows better."""
+    both = ("韩梅", "赵敏")
+    for name in both:
+        await done(api, "/v1/users", {"name": name, "role": "admin"})
+    for _ in range(5):
+        answers: list[int] = []
+
+        async def demote(name: str, answers: list[int] = answers) -> None:
+            answer = await api.post(f"/v1/users/{name}:change", {"role": "sales"})
+            answers.append(answer.status_code)
+
+        async with anyio.create_task_group() as group:
+            for name in both:
+                group.start_soon(demote, name)
+        assert sorted(answers) in ([200, 422], [200, 503])
+        assert len(await names(api, "/v1/users", role="admin", active="true")) == 1
+        for name in both:
+            await done(api, f"/v1/users/{name}:change", {"role": "admin"})

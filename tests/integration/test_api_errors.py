@@ -115,6 +115,35 @@ async def test_malformed_json_is_told_from_a_wrong_value(api: Api, content: byte
     problem(await api.call("POST", "/v1/leads", content=content), 400, "malformed-json")
 
 
+SAID: list[tuple[str, bytes, str]] = [
+    ("/v1/leads", b"", "the body is empty: send a JSON object, {} at least"),
+    (f"{LEAD}:resume", b"", "the body is empty: send a JSON object, {} at least"),
+    ("/v1/leads", b"{", "the body is no JSON: EOF while parsing an object at line 1 column 1"),
+    ("/v1/leads", b"[]", "must be a JSON object"),
+    ("/v1/leads", b"{}", "is required"),
+    ("/v1/leads", b'{"customer": "A", "nope": 1}', "there is no such field"),
+    ("/v1/leads", b'{"customer": ""}', "must have at least 1 character"),
+    ("/v1/leads", b'{"customer": 5}', "must be a text"),
+    ("/v1/leads", b'{"customer": "a\\u0000"}', "must not contain the character NUL"),
+    ("/v1/leads:batch", b'{"leads": []}', "must have at least 1 item"),
+    (f"{LEAD}:screen", b'{"accepted": "perhaps"}', "must be true or false"),
+    (f"{LEAD}:label", b'{"level": "x"}', "must be 'high', 'medium', 'low' or 'unrated'"),
+]
+
+
+@pytest.mark.parametrize(("path", "content", "detail"), SAID)
+async def test_what_is_wrong_is_said_in_words(
+    api: Api, path: str, content: bytes, detail: str
+) -> None:
+    answer = (await api.call("POST", path, content=content)).json()
+    assert [error["detail"] for error in answer.get("errors", [answer])] == [detail]
+
+
+async def test_an_unknown_parameter_is_called_one(api: Api) -> None:
+    found = problem(await api.get("/v1/leads?nope=1"), 422, "invalid-request")
+    assert found["errors"] == [{"parameter": "nope", "detail": "there is no such parameter"}]
+
+
 @pytest.mark.parametrize("content", [b"[]", b"null", b"1", b'"text"', b"[" * 10_000])
 async def test_a_body_that_is_no_object_is_refused(api: Api, content: bytes) -> None:
     answer = await api.call("POST", "/v1/leads", content=content)
@@ -151,13 +180,15 @@ async def test_commands_take_no_query(api: Api) -> None:
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/leads/x/y", "/v1/leads/", f"{LEAD}:praise"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_what_is_not_there_is_not_found(api: Api, method: str, path: str) -> None:
-    problem(await api.call(method, path), 404, "not-found")
+    found = problem(await api.call(method, path), 404, "not-found")
+    assert "/openapi.json" in found["detail"]
 
 
 async def test_a_wrong_method_names_the_right_ones(api: Api) -> None:
     answer = await api.call("DELETE", LEAD)
-    problem(answer, 405, "method-not-allowed")
+    found = problem(answer, 405, "method-not-allowed")
     assert answer.headers["allow"] == "GET"
+    assert "Allow" in found["detail"]
 
 
 ALWAYS_CONFLICT = """

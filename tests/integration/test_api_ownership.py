@@ -85,6 +85,18 @@ async def test_pools_of_other_teams_are_not_there(sales: Api) -> None:
     assert [item["id"] for item in everything["items"]] == [lead["id"]]
 
 
+async def test_what_an_administrator_sees_in_a_pool_they_may_claim(sales: Api) -> None:
+    """A32: one rule says whom a pool is open to."""
+    rules = {"pools": [{"name": "south", "teams": ["south"]}, {"name": "公海"}]}
+    await sales.post("/v1/policies/pool/versions", {"document": rules})
+    lead = await sales.lead()
+    await sales.post(f"/v1/leads/{lead['id']}:release", {"pool": "south"})
+    await added(sales, "admin-person", "admin")
+    answer = await sales.post(f"/v1/leads/{lead['id']}:claim", {"pool": "south"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["owner"] == "admin-person"
+
+
 async def test_an_unknown_owner_is_refused_with_a_hint(sales: Api) -> None:
     """R7."""
     lead = await sales.lead()
@@ -130,7 +142,7 @@ async def test_a_leavers_leads_are_handed_over(sales: Api) -> None:
         await sales.post(f"/v1/leads/{lead['id']}:assign", {"owner": "王芳"})
     await sales.project()
     answer = await sales.post("/v1/users/王芳:hand-over", {"to": "李雷", "reason": "离职"})
-    assert answer.json() == {"person": "王芳", "handed_over": 4}
+    assert answer.json() == {"person": "王芳", "handed_over": 4, "left": []}
     await sales.project()
     again = await sales.post("/v1/users/王芳:hand-over", {"to": "李雷"})
     assert again.json()["handed_over"] == 0
@@ -141,6 +153,48 @@ async def test_a_leavers_leads_are_handed_over(sales: Api) -> None:
     assert left.status_code == 200, left.text
     owners = {i["owner"] for i in (await sales.get("/v1/leads")).json()["items"]}
     assert owners == {"王芳", "sales-person"}
+
+
+@pytest.mark.parametrize("header", [{"Idempotency-Key": "1"}, {"If-Match": '"1"'}])
+async def test_handing_all_leads_over_takes_no_condition(
+    sales: Api, header: dict[str, str]
+) -> None:
+    """P2: many commands, which no key and no version could hold for; said so, not passed over."""
+    lead = await sales.lead(owner="王芳")
+    await sales.project()
+    answer = await sales.post("/v1/users/王芳:hand-over", {"to": "李雷"}, headers=header)
+    found = problem(answer, 400, "invalid-parameter")
+    assert [error["parameter"] for error in found["errors"]] == [*header]
+    assert (await sales.get(f"/v1/leads/{lead['id']}")).json()["owner"] == "王芳"
+    described = sales.app.openapi()["paths"]["/v1/users/{ref}:hand-over"]["post"]
+    assert [parameter["name"] for parameter in described["parameters"]] == ["ref"]
+
+
+async def test_leads_that_nobody_is_free_for_are_named(sales: Api) -> None:
+    """R103: how many moved, and which are left for which reason; leaving says so, too."""
+    east, south = [
+        await sales.lead(owner="王芳", region=region, customer=region)
+        for region in ("华东", "华南")
+    ]
+    only = {"name": "east", "regions": ["华东"], "target": {"kind": "person", "name": "李雷"}}
+    nobody = {"kind": "person", "name": "王芳"}
+    rules = {"document": {"automatic": False, "rules": [only], "default": nobody}}
+    answer = await sales.post("/v1/policies/assignment/versions", rules)
+    assert answer.status_code == 201, answer.text
+    await sales.project()
+    answer = await sales.post("/v1/users/王芳:hand-over", {"to": "by-rule"})
+    assert answer.status_code == 200, answer.text
+    [left] = answer.json()["left"]
+    assert (answer.json()["handed_over"], left["id"], left["code"]) == (
+        1,
+        south["id"],
+        south["code"],
+    )
+    assert left["problem"]["type"] == "/problems/nobody-free"
+    assert (await sales.get(f"/v1/leads/{east['id']}")).json()["owner"] == "李雷"
+    await sales.project()
+    leaving = await sales.post("/v1/users/王芳:deactivate", {"hand_over": "by-rule"})
+    assert "1 are left" in problem(leaving, 422, "leads-remain")["detail"]
 
 
 async def test_only_who_leads_people_hands_all_their_leads_over(sales: Api) -> None:

@@ -121,3 +121,82 @@ async def test_an_activation_by_another_process_is_followed_within_a_second(
     await anyio.sleep(FRESH_SECONDS)
     answer = await api.post(f"/v1/leads/{lead['id']}:advance", {"stage": "商务谈判"})
     problem(answer, 422, "stage-skipped")
+
+
+async def fault(api: Api, kind: str, document: dict[str, Any]) -> tuple[str, str]:
+    """Pointer and detail of the one fault of a document that is refused."""
+    answer = await api.post(f"/v1/policies/{kind}/versions", {"document": document})
+    body = problem(answer, 422, "invalid-policy")
+    (error,) = body["errors"]
+    return error["pointer"], body["detail"]
+
+
+def rule(kind: str, name: str) -> dict[str, Any]:
+    return {"rules": [{"name": "east", "target": {"kind": kind, "name": name}}]}
+
+
+async def test_rules_name_people_teams_and_pools_that_are_there(api: Api) -> None:
+    """R31, R34: a lead that goes to nobody's target is seen by nobody."""
+    await api.post("/v1/users", {"name": "王芳", "role": "sales", "team": "华东一组"})
+    await api.post("/v1/users", {"name": "韩梅", "role": "analyst"})
+    await api.post("/v1/users", {"name": "李雷", "role": "sales"})
+    await api.project()
+    assert (await api.post("/v1/users/李雷:deactivate", {})).status_code == 200
+    for target, hint in (
+        (("person", "赵敏"), "add them first"),
+        (("person", "韩梅"), "may own leads"),
+        (("person", "李雷"), "active in sales"),
+        (("team", "华西"), "name one of 华东一组"),
+        (("supervisor", "华西"), "add it first"),
+        (("pool", "华西池"), "name one of 公海"),
+    ):
+        pointer, detail = await fault(api, "assignment", rule(*target))
+        assert pointer == "#/document/rules/0/target/name"
+        assert target[1] in detail
+        assert hint in detail
+        default = {"default": {"kind": target[0], "name": target[1]}}
+        assert (await fault(api, "assignment", default))[0] == "#/document/default/name"
+    for target in (("person", "王芳"), ("team", "华东一组"), ("pool", "公海")):
+        await activated(api, "assignment", rule(*target))
+
+
+async def test_what_is_in_force_stays_so_whoever_has_left(api: Api) -> None:
+    """R102: saying it again makes no version, hence meets no new refusal."""
+    await api.post("/v1/users", {"name": "王芳", "role": "sales"})
+    first = await activated(api, "assignment", rule("person", "王芳"))
+    await api.project()
+    assert (await api.post("/v1/users/王芳:deactivate", {})).status_code == 200
+    assert await activated(api, "assignment", rule("person", "王芳")) == first
+
+
+async def test_a_pool_in_use_is_not_dropped(api: Api) -> None:
+    """A32: neither one that rules send leads to, nor one that holds leads."""
+    two, one = {"pools": [{"name": "公海"}, {"name": "老池"}]}, {"pools": [{"name": "公海"}]}
+    await api.project()
+    await activated(api, "pool", two)
+    lead = await api.lead(owner="王芳")
+    await activated(api, "assignment", rule("pool", "老池"))
+    await api.project()
+    pointer, detail = await fault(api, "pool", one)
+    assert pointer == "#/document/pools"
+    assert "老池 is the target of the rule east" in detail
+    await activated(api, "assignment", {})
+    released = await api.post(f"/v1/leads/{lead['id']}:release", {"pool": "老池"})
+    assert released.status_code == 200
+    await api.project()
+    assert "老池 still holds 1 open leads" in (await fault(api, "pool", one))[1]
+    await api.post(f"/v1/leads/{lead['id']}:assign", {"owner": "王芳"})
+    await api.project()
+    assert (await activated(api, "pool", one))["version"] == 3
+
+
+async def test_a_pool_is_open_to_teams_that_are_there(api: Api) -> None:
+    """A32: one that is open to nobody hides what it holds."""
+    document = {"pools": [{"name": "公海", "teams": ["华西"]}]}
+    await api.project()
+    pointer, detail = await fault(api, "pool", document)
+    assert pointer == "#/document/pools/0/teams/0"
+    assert "no team 华西" in detail
+    await api.post("/v1/teams", {"name": "华西"})
+    await api.project()
+    await activated(api, "pool", document)

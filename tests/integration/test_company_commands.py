@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapters.directory import recorded
+from aggregates.lead.events import LeadReleasedToPool
 from aggregates.lead.state import Lead, fold
 from aggregates.policy.activate import policy_id
 from tests.integration.program import Program
@@ -115,3 +116,33 @@ def test_a_file_with_faults_is_a_line_for_each(dsn: str, leadlog: Program, tmp_p
     assert recorded(dsn, policy_id("labelling")) == []
     leadlog("policy", "diff", "labelling", str(tmp_path / "none"), refused="No such file")
     leadlog("policy", "show", "labels", refused="the kind of rules is one of completeness")
+
+
+def test_rules_that_name_nobody_there_are_refused_line_by_line(
+    leadlog: Program, tmp_path: Path
+) -> None:
+    """R31, R34."""
+    file = tmp_path / "assignment.toml"
+    file.write_text(
+        'default = {kind = "person", name = "赵敏"}\n'
+        "[[rules]]\n"
+        'name = "west"\n'
+        'target = {kind = "team", name = "华西"}\n'
+    )
+    ended = leadlog.run("policy", "activate", "assignment", str(file))
+    team, person = ended.stderr.splitlines()
+    assert "assignment.toml: rules[0].target.name: there is no team 华西" in team
+    assert "assignment.toml: default.name: 赵敏 is nobody" in person
+    assert ended.returncode == 1
+    assert leadlog("policy", "history", "assignment").count("position") == 1
+
+
+def test_a_pool_that_holds_leads_is_not_dropped(dsn: str, leadlog: Program, tmp_path: Path) -> None:
+    """A32: as of the log's end, without a worker."""
+    log = Log(dsn)
+    log.append(captured("a", None), ("a", LeadReleasedToPool(pool="公海")))
+    file = tmp_path / "pool.toml"
+    file.write_text("pools = []\n")
+    leadlog("policy", "activate", "pool", str(file), refused="公海 still holds 1 open leads")
+    log.append(lost("a", None))
+    assert "version 2" in leadlog("policy", "activate", "pool", str(file))

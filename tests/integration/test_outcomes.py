@@ -1,5 +1,6 @@
 """Screening, pausing, giving up, winning and taking back, over HTTP and in the read models."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -51,8 +52,11 @@ async def test_what_the_rules_forbid(api: Api, verb: str, body: dict[str, Any], 
     """R61, R101, R118, A26."""
     path = f"/v1/leads/{(await api.lead())['id']}"
     before = (await api.get(path)).json()
-    problem(await api.post(path + verb, body), 422, code)
+    found = problem(await api.post(path + verb, body), 422, code)
     assert (await api.get(path)).json() == before
+    times = re.findall(r"\d{4}-\d\d-\d\dT\S+\b", found["detail"])
+    assert len(times) == (code in ("pause-too-long", "before-capture")), found
+    assert all(at.endswith("+08:00") and "." not in at for at in times), "the company's time"
 
 
 async def test_marketing_screens_the_sources_of_the_policy(api: Api) -> None:

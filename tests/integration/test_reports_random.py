@@ -80,7 +80,7 @@ def as_event(fact: Told) -> Fact:
     values = dict(fact.data.get("values", {}))
     match fact.kind:
         case "captured":
-            return write.captured(lead, time, **values)
+            return write.captured(lead, time, imported=True, **values)
         case "assigned":
             return write.assigned(lead, time, values.pop("owner"), **values)
         case "entered":

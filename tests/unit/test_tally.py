@@ -21,10 +21,10 @@ def test_it_counts_until_the_read_model_has_it_and_never_twice() -> None:
     tally.reflect(Workload(7, {}))
     tally.give(lead, "a")
     tally.reflect(Workload(8, {}))  # not recorded yet
-    assert tally.loads["a"].open == 1
+    assert tally.loads["a"].active == 1
     tally.settle(lead, "a", 10)
     tally.reflect(Workload(9, {}))
-    assert tally.loads["a"].open == 1
+    assert tally.loads["a"].active == 1
     tally.reflect(Workload(10, {"a": Load(1, 10)}))
     assert tally.loads == {"a": Load(1, 10)}
     assert lead not in tally
@@ -37,7 +37,7 @@ def test_what_another_has_by_now_does_not_count() -> None:
         tally.reflect(Workload(7, {"a": Load(2, 3)}))
         tally.give(lead, "a")
         tally.settle(lead, owner, position)
-        assert tally.loads["a"].open == 2
+        assert tally.loads["a"].active == 2
         assert lead not in tally
 
 

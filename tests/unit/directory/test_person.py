@@ -23,7 +23,8 @@ MAY = {"since": date(2024, 5, 6), "until": date(2024, 5, 10)}
 
 def change(person: Person, *leads_teams: str, **fields: Any) -> list[Event]:
     changes = p.Changes(**fields)
-    return p.change_person(person, now=NOW, changes=changes, leads_teams=leads_teams)
+    duties = p.Duties(leads_teams=leads_teams)
+    return p.change_person(person, now=NOW, changes=changes, duties=duties)
 
 
 def after(person: Person, events: list[Event]) -> Person:
@@ -40,6 +41,12 @@ def test_who_only_an_import_named_may_be_given_a_role() -> None:
     assert (person.role, person.team) == ("sales", "华东")
     with pytest.raises(Refusal, match="already in the directory"):
         add_person(person, now=NOW, name="赵敏", role="admin", team=None, email=None)
+
+
+def test_nobody_is_called_as_the_rules_are() -> None:
+    """R102: `by-rule` in a hand-over means the rules, never a person."""
+    with pytest.raises(Refusal, match="whomever the rules choose"):
+        add_person(Person(), now=NOW, name="by-rule", role="sales", team=None, email=None)
 
 
 def test_one_event_for_each_thing_that_differs() -> None:

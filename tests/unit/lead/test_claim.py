@@ -20,7 +20,6 @@ from aggregates.policy.ownership import PoolRules
 from tests.unit.lead.given import ASSIGNED, CAPTURED, NOW, given, lead_of
 
 OPEN = PoolRules(name="公海", claims_per_day=3, owned_at_most=10)
-EAST_ONLY = PoolRules(name="公海", teams=("east",))
 LI = Claimant("li", "south", claims_today=0, owned=0)
 by_li = partial(claim, now=NOW, pool=OPEN, by=LI)
 RELEASED = LeadReleasedToPool(occurred_at=NOW, pool="公海", previous_owner="chen", reason="idle")
@@ -61,15 +60,6 @@ def test_only_out_of_the_pool_that_it_is_in() -> None:
     ).refused("not-in-pool")
     elsewhere = LeadReleasedToPool(occurred_at=NOW, pool="other")
     given(*ASSIGNED, elsewhere).when(by_li).refused("not-in-pool")
-
-
-def test_a_pool_is_open_to_its_teams() -> None:
-    there = given(*ASSIGNED, RELEASED)
-    there.when(partial(by_li, pool=EAST_ONLY)).refused("pool-closed")
-    chen = Claimant("chen", "east", 0, 0)
-    there.when(partial(by_li, pool=EAST_ONLY, by=chen)).then(
-        LeadClaimed(occurred_at=NOW, owner="chen", team="east", pool="公海")
-    )
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -35,6 +36,7 @@ def converting(**changes: Any) -> Decision:
     """The decision to convert at LATER for AMOUNT by contract, apart from `changes`."""
     command: dict[str, Any] = {
         "now": LATER,
+        "zone": ZoneInfo("Asia/Shanghai"),
         "converted_at": None,
         "amount": AMOUNT,
         "basis": CONTRACT_SIGNED,

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -72,7 +73,7 @@ def vars_of(lead: Lead) -> dict[str, Any]:
         (
             other(LeadsMerged(occurred_at=NOW, into=UUID(int=3), into_code="XLSH1")),
             "lead-merged",
-            f"{SURVIVOR_CODE} is merged into XLSH1: merge into that one",
+            f"{SURVIVOR_CODE} is merged into another one: merge into that one",
         ),
         (
             other(LeadInvalidated(occurred_at=NOW)),
@@ -126,6 +127,7 @@ Work = Callable[..., Sequence[Event]]
         (
             convert,
             {
+                "zone": ZoneInfo("Asia/Shanghai"),
                 "converted_at": None,
                 "amount": None,
                 "basis": "contract_signed",
@@ -136,11 +138,11 @@ Work = Callable[..., Sequence[Event]]
     ids=lambda value: value.__name__ if callable(value) else "",
 )
 def test_a_merged_lead_takes_no_more_work(work: Work, said: dict[str, Any]) -> None:
-    """A1: whoever works on it is told where to."""
+    """A1: whoever works on it is told so, and nothing of a lead that may be somebody else's."""
     now: datetime = NOW
     working = given(*CAPTURED, MERGED).when(partial(work, now=now, **said))
     working.refused("lead-merged")
-    with pytest.raises(Exception, match=f"merged into {SURVIVOR_CODE}: work on that one"):
+    with pytest.raises(Exception, match="merged into another one: work on that one"):
         working.decide(lead_of(*CAPTURED, MERGED))
     given(*CAPTURED, MERGED).when(completed).refused("lead-merged")
 
@@ -148,8 +150,27 @@ def test_a_merged_lead_takes_no_more_work(work: Work, said: dict[str, Any]) -> N
 def test_two_leads_are_told_apart() -> None:
     """A1: a person decides on what is only possible."""
     suspicion = DuplicateSuspected(occurred_at=NOW, other=OTHER, certain=False, by=("customer",))
-    decide = partial(dismiss, now=NOW, other=OTHER, reason="two firms")
+    decide = partial(dismiss, now=NOW, other=other(), reason="two firms")
     apart = given(*CAPTURED, suspicion).when(decide)
     lead = apart.then(DuplicateDismissed(occurred_at=NOW, other=OTHER, reason="two firms"))
     lead.when(decide).then()
     assert not lead_of(*lead.history).suspects
+
+
+def test_either_of_two_leads_is_told_that_they_are_two() -> None:
+    """A1: the newer one suspects the older one, of which nobody need know; a new reason counts."""
+
+    def apart(*theirs: Event) -> Callable[[Lead], Sequence[Event]]:
+        return partial(dismiss, now=NOW, other=other(*theirs), reason=None)
+
+    suspicion = DuplicateSuspected(occurred_at=NOW, other=LEAD, certain=False, by=("customer",))
+    told = (
+        given(*CAPTURED)
+        .when(apart(suspicion))
+        .then(DuplicateDismissed(occurred_at=NOW, other=OTHER, suspected_at=2))
+    )
+    told.when(apart(suspicion)).then()
+    told.when(apart()).then()
+    told.when(apart(suspicion, DuplicateSuspected(other=LEAD, certain=True, by=("phone",)))).then(
+        DuplicateDismissed(occurred_at=NOW, other=OTHER, suspected_at=3)
+    )

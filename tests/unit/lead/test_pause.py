@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -27,7 +28,7 @@ WHY = "预算下季度批复"
 
 def pausing(resume_at: datetime | None = None, now: datetime = NOW, **changes: Any) -> Decision:
     """The decision to pause by the built-in rules."""
-    command = {"reason": WHY, "rules": PauseRules()} | changes
+    command = {"reason": WHY, "rules": PauseRules(), "zone": ZoneInfo("Asia/Shanghai")} | changes
     return lambda lead: pause(lead, now=now, resume_at=resume_at, **command)
 
 
