@@ -38,7 +38,11 @@ POISON = {
     "another shape": ("lead.converted", b'{"amount": ["85000.00"]}', ALL),
     "no such number": ("lead.converted", b'{"amount": "1E+200000"}', BOTH),
     "NUL": ("lead.captured", rb'{"code": "X", "details": {"source": "a\u0000b"}}', BOTH),
-    "NUL inside": ("lead.captured", rb'{"code": "X", "details": {"a": ["\u0000"]}}', ("leads",)),
+    "NUL inside": (
+        "lead.captured",
+        rb'{"code": "X", "source_system": "crm", "details": {"a": ["\u0000"]}}',
+        ("leads",),
+    ),
     "too long for a key": (
         "lead.captured",
         b'{"code": "X", "details": {"source": "%b"}}' % LONG,
