@@ -111,7 +111,7 @@ def test_a_file_with_faults_is_a_line_for_each(dsn: str, leadlog: Program, tmp_p
     ended = leadlog.run("policy", "activate", "labelling", str(file))
     assert ended.returncode == 1
     first, last = ended.stderr.splitlines()
-    assert first == f"{file}: rules[0].level: Input should be 'high', 'medium', 'low' or 'unrated'"
+    assert first == f"{file}: rules[0].level: must be 'high', 'medium', 'low' or 'unrated'"
     assert last == f"leadlog: {file}: more: there is no such field"
     assert recorded(dsn, policy_id("labelling")) == []
     leadlog("policy", "diff", "labelling", str(tmp_path / "none"), refused="No such file")
