@@ -106,7 +106,6 @@ class Lead:
     suspects: Mapping[UUID, Suspicion] = field(default_factory=dict)
     dismissed: Mapping[UUID, int] = field(default_factory=dict)
     merged_into: UUID | None = None
-    merged_code: str | None = None
     screened: bool | None = None
     pool: str | None = None
     claimed_from: str | None = None
@@ -238,11 +237,11 @@ def _dismissed(lead: Lead, event: e.DuplicateDismissed) -> Lead:
 
 
 def _merged(lead: Lead, event: e.LeadsMerged) -> Lead:
-    return replace(lead, merged_into=event.into, merged_code=event.into_code)
+    return replace(lead, merged_into=event.into)
 
 
 def _merge_undone(lead: Lead, _: e.MergeUndone) -> Lead:
-    return replace(lead, merged_into=None, merged_code=None)
+    return replace(lead, merged_into=None)
 
 
 def _screened(lead: Lead, event: e.LeadScreened) -> Lead:
