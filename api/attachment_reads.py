@@ -13,7 +13,7 @@ from aggregates.privacy import mask_field
 from api.lead_json import row_json
 from api.openapi import problems
 from api.problems import not_found
-from api.reading import Page, Text, allowed, answer, at_most, decode_cursor, encode_cursor
+from api.reading import Page, Text, allowed, answer, at_most, caught_up, decode_cursor, listed
 from api.scoping import scope_for, seen
 from api.service import Service
 from commands.caller import Principal
@@ -66,15 +66,13 @@ def router(service: Service) -> APIRouter:
         query: Annotated[Search, Query()], principal: Annotated[Principal, reader]
     ) -> Response:
         """Attachments with this part in their name, newest first, of the leads that one may see."""
-        if query.min_position:
-            await service.reads.await_position(query.min_position)
+        await caught_up(service, query)
         before = decode_cursor(query.cursor, int) if query.cursor else None
         limit = at_most(query.limit, service)
         scope = await scope_for(service, principal)
         position, rows = await service.reads.attachments(query.q, scope, before, limit)
-        following = encode_cursor(rows[-1]["position"]) if len(rows) == limit else None
         items = [row_json(row, service.zone) for row in rows]
-        return answer({"items": items, "next": following, "position": position}, position)
+        return listed(items, position, limit, rows[-1]["position"] if rows else None)
 
     return routes
 

@@ -20,7 +20,7 @@ from api.reading import (
     answer,
     at_most,
     decode_cursor,
-    encode_cursor,
+    listed,
 )
 from api.service import Service
 from commands.company import people, references, teams
@@ -169,9 +169,8 @@ def page(
         for name, entry in entries.items()
         if name > after and all(getattr(entry, field) == v for field, v in wanted.items())
     )[:limit]
-    following = encode_cursor(names[-1]) if len(names) == limit else None
     items = [render(entries[name]) for name in names]
-    return answer({"items": items, "next": following, "position": position, **also}, position)
+    return listed(items, position, limit, names[-1] if names else None, **also)
 
 
 def one(position: int, entries: Mapping[str, Any], name: str, render: Render) -> Response:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.lead_json import row_json
 from api.openapi import problems
-from api.reading import Page, allowed, answer, at_most, decode_cursor, encode_cursor
+from api.reading import Page, allowed, at_most, caught_up, decode_cursor, listed
 from api.scoping import scope_for
 from api.service import Service
 from commands.caller import Principal
@@ -39,14 +39,12 @@ def router(service: Service) -> APIRouter:
 
         Only those of which one may see both.
         """
-        if query.min_position:
-            await service.reads.await_position(query.min_position)
+        await caught_up(service, query)
         after = decode_cursor(query.cursor, int) if query.cursor else 0
         limit = at_most(query.limit, service)
         scope = await scope_for(service, principal)
         position, rows = await service.reads.duplicates(scope, after, limit, certain=query.certain)
-        following = encode_cursor(rows[-1]["position"]) if len(rows) == limit else None
         items = [row_json(row, service.zone) for row in rows]
-        return answer({"items": items, "next": following, "position": position}, position)
+        return listed(items, position, limit, rows[-1]["position"] if rows else None)
 
     return routes

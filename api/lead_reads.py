@@ -1,7 +1,7 @@
 """Leads as they are, as they were, in pages; and their follow-ups."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
@@ -20,8 +20,9 @@ from api.reading import (
     allowed,
     answer,
     at_most,
+    caught_up,
     decode_cursor,
-    encode_cursor,
+    listed,
 )
 from api.scoping import scope_for, seen
 from api.service import Service
@@ -77,7 +78,7 @@ def router(service: Service) -> APIRouter:
         query: Annotated[LeadFilter, Query()], principal: Annotated[Principal, reader]
     ) -> Response:
         """Captured leads that one may see; those whose capture time is unknown come last."""
-        await caught_up(query)
+        await caught_up(service, query)
         place = (
             decode_cursor(query.cursor, tuple[int, datetime | None, UUID]) if query.cursor else None
         )
@@ -89,7 +90,8 @@ def router(service: Service) -> APIRouter:
         )
         places = [(row.pop("segment"), row["captured_at"], row["id"]) for row in rows]
         last = places[-1] if places else None
-        return page(position, rows, limit, last)
+        items = [row_json(row, service.zone) for row in rows]
+        return listed(items, position, limit, last)
 
     @routes.get("/{ref:ref}", responses=lead())
     async def read_lead(
@@ -118,17 +120,9 @@ def router(service: Service) -> APIRouter:
         after = decode_cursor(query.cursor, int) if query.cursor else 0
         limit = at_most(query.limit, service)
         stream = (await seen(service, principal, ref)).lead.id
-        await caught_up(query)
+        await caught_up(service, query)
         position, rows = await service.reads.follow_ups(stream, after, limit)
-        return page(position, rows, limit, rows[-1]["position"] if rows else None)
-
-    async def caught_up(query: Read) -> None:
-        if query.min_position:
-            await service.reads.await_position(query.min_position)
-
-    def page(position: int, rows: list[Any], limit: int, last: Any) -> Response:
-        following = encode_cursor(last) if len(rows) == limit else None
         items = [row_json(row, service.zone) for row in rows]
-        return answer({"items": items, "next": following, "position": position}, position)
+        return listed(items, position, limit, rows[-1]["position"] if rows else None)
 
     return routes

@@ -10,7 +10,7 @@ from aggregates.directory.scope import opens
 from api.lead_json import row_json
 from api.openapi import problems
 from api.problems import not_found
-from api.reading import Page, Text, allowed, answer, at_most, decode_cursor, encode_cursor
+from api.reading import Page, Text, allowed, at_most, caught_up, decode_cursor, listed
 from api.service import Service
 from commands.caller import Principal
 
@@ -40,17 +40,15 @@ def router(service: Service) -> APIRouter:
         pools = await open_pools(service, principal)
         if query.pool and query.pool not in pools:
             raise not_found("there is no such pool")
-        if query.min_position:
-            await service.reads.await_position(query.min_position)
+        await caught_up(service, query)
         wanted = [query.pool] if query.pool else list(pools)
         after = decode_cursor(query.cursor, int) if query.cursor else 0
         limit = at_most(query.limit, service)
         position, rows = await service.reads.pooled(wanted, after, limit)
-        following = encode_cursor(rows[-1]["position"]) if len(rows) == limit else None
         items = [row_json(row, service.zone) for row in rows]
         shown = [pools[name] for name in wanted]
-        body = {"pools": shown, "items": items, "next": following, "position": position}
-        return answer(body, position)
+        last = rows[-1]["position"] if rows else None
+        return listed(items, position, limit, last, pools=shown)
 
     return routes
 

@@ -3,7 +3,7 @@
 import binascii
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
@@ -71,6 +71,18 @@ def answer(body: Mapping[str, Any] | bytes, position: int, **headers: str) -> Re
     content = body if isinstance(body, bytes) else msgspec.json.encode(body)
     headers["Leadlog-Position"] = str(position)
     return Response(content, headers=headers, media_type="application/json")
+
+
+def listed(items: Sequence[Any], position: int, limit: int, last: Any, **also: Any) -> Response:
+    """A page of a list; `last` is the place of its last item, where a full page goes on."""
+    following = encode_cursor(last) if len(items) == limit else None
+    return answer({**also, "items": items, "next": following, "position": position}, position)
+
+
+async def caught_up(service: Service, query: Read) -> None:
+    """Wait until the read models reflect what the caller has seen."""
+    if query.min_position:
+        await service.reads.await_position(query.min_position)
 
 
 def at_most(limit: int, service: Service) -> int:
