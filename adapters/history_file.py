@@ -11,7 +11,6 @@ import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from adapters.row_file import LONGEST_LINE, Row, Unreadable, opened, unpacked
@@ -22,7 +21,7 @@ PUT_ASIDE = ("line", "reason")
 
 
 class HistoryFile:
-    """Iterates over the rows behind the header, which is checked on opening. A context manager."""
+    """Iterates over the rows behind the header, which is checked on opening."""
 
     def __init__(self, path: Path) -> None:
         self._raw = opened(path)
@@ -49,17 +48,6 @@ class HistoryFile:
     def close(self) -> None:
         """Close the file."""
         self._raw.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _next(self) -> Row | None:
         lines = self._lines

@@ -7,7 +7,7 @@ import csv
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -67,8 +67,8 @@ def import_history(
     """
     started, tally = time.monotonic(), Tally()
     with ExitStack() as stack:
-        file = stack.enter_context(HistoryFile(path))
-        log = stack.enter_context(HistoryLog(dsn, source, zone, mark))
+        file = stack.enter_context(closing(HistoryFile(path)))
+        log = stack.enter_context(closing(HistoryLog(dsn, source, zone, mark)))
         aside = stack.enter_context(_Aside(errors)) if errors else None
         writer = stack.enter_context(ThreadPoolExecutor(1, "history-writer"))
         under_way: Future[Stored] | None = None

@@ -14,7 +14,6 @@ import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from adapters.row_file import LONGEST_LINE, Row, Unreadable, opened, unpacked
@@ -28,7 +27,7 @@ _UNDECODED = re.compile(r"[\ud800-\udfff]")
 
 
 class LeadFile:
-    """Iterates over the rows behind the header; rows of blank cells are none. A context manager.
+    """Iterates over the rows behind the header; rows of blank cells are none.
 
     `header` has the columns' names, stripped. With `fill_short` a row may lack its last cells.
     """
@@ -62,17 +61,6 @@ class LeadFile:
     def close(self) -> None:
         """Close the file."""
         self._raw.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _read_header(self) -> tuple[str, tuple[str, ...]]:
         """The delimiter is the one that makes most of the header."""

@@ -1,6 +1,7 @@
 """`leadlog import leads`: a CSV of current leads through the capture command."""
 
 import tomllib
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -80,7 +81,7 @@ class _Given(NamedTuple):
 def _import(dsn: str, company: Company, given: _Given) -> tuple[Tally, Outcome | None]:
     """What came of it, and the first row with a fault."""
     try:
-        with LeadFile(given.file, fill_short=given.mapping.fill_short) as file:
+        with closing(LeadFile(given.file, fill_short=given.mapping.fill_short)) as file:
             rows = LeadRows(given.mapping, file.header)
             with Sheets(given.errors, given.duplicates, file.header) as sheets:
                 return uvloop.run(_enter(dsn, company, given, file, rows, sheets)), sheets.first
@@ -113,7 +114,7 @@ async def _enter(
 
 def _guessed(file: Path) -> str:
     try:
-        with LeadFile(file) as opened:
+        with closing(LeadFile(file)) as opened:
             return guess_mapping(opened.header)
     except Unreadable as error:
         raise Failed(f"{file}: {error}") from None

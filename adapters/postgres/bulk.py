@@ -12,8 +12,7 @@ taken in the order of the rows. So an import that was killed and run again leave
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -70,7 +69,7 @@ class Stored(NamedTuple):
 
 
 class HistoryLog:
-    """Appends the facts of one source. A context manager.
+    """Appends the facts of one source.
 
     What a fact says of a phone, an e-mail address or a customer is marked with `mark`, so that
     later leads are found to be the same (A1).
@@ -107,17 +106,6 @@ class HistoryLog:
     def close(self) -> None:
         """Close the connection."""
         self._conn.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _new(self, facts: Sequence[Fact]) -> Sequence[Fact]:
         row = self._conn.execute(KNOWN, ([fact.seq for fact in facts], self._source)).fetchone()

@@ -1,6 +1,7 @@
 """CSVs of leads as people have them: encodings, delimiters, broken rows, lines (import leads)."""
 
 import gzip
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ ROWS = [["联通公司", "139"], ["移动", "138"]]
 def read(directory: Path, content: bytes, *, fill_short: bool = False) -> list[Row]:
     path = directory / "leads.csv"
     path.write_bytes(content)
-    with LeadFile(path, fill_short=fill_short) as file:
+    with closing(LeadFile(path, fill_short=fill_short)) as file:
         assert file.header == ("公司", "手机")
         return list(file)
 
