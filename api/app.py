@@ -1,15 +1,16 @@
 """The composition root of the HTTP service: everything is made and joined here."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Protocol
 
 from fastapi import FastAPI
 from starlette.convertors import Convertor, register_url_convertor
 
 from adapters.channels import ChannelStore
-from adapters.company import open_company
+from adapters.company import Company, open_company
 from adapters.postgres.attachments import AttachmentStore
 from adapters.postgres.builds import ensure_live
 from adapters.postgres.event_log import PostgresEventLog
@@ -44,6 +45,7 @@ from api.limits import BodyLimit
 from api.service import Service
 from commands.directory import WIRING as COMPANY_WIRING
 from commands.directory import DirectoryCommands, Leavers
+from commands.fields import Command
 from commands.hand_over import HandOverPerson, HandOvers
 from commands.lead.intake import CaptureLeads, Submission
 from commands.leads import WIRING, LeadCommands
@@ -68,21 +70,59 @@ class Ref(Convertor[str]):
 register_url_convertor("ref", Ref())
 
 
+class _Closes(Protocol):
+    """Holds connections until it is closed."""
+
+    async def close(self) -> None: ...
+
+
 def create_app(settings: Settings, dsn: str) -> FastAPI:
     """The service on a migrated database. Raises StartupError when it does not fit the settings."""
     company = open_company(dsn, settings)
     with connect(dsn) as conn:
         for projection in PROJECTIONS.values():
             ensure_live(conn, projection)
+    channels = ChannelStore(dsn, company.ledger_key)
+    reads = PostgresReads(dsn, company.zone, patience=settings.position_wait_seconds)
+    service, opened = _service(settings, dsn, company, reads)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        reads.open()
+        yield
+        for part in (*opened, channels, reads):
+            await part.close()
+
+    app = FastAPI(
+        title="leadlog",
+        version=version("leadlog"),
+        summary="Sales leads as events; every figure drills down to them.",
+        lifespan=lifespan,
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # nothing exports it
+    )
+    _mount(app, service, channels)
+    app.add_middleware(
+        BodyLimit,
+        limit=settings.max_body_bytes,
+        others={re.compile(attachments.PATH): settings.max_attachment_bytes},
+    )
+    problems.install(app)
+    return app
+
+
+def _service(
+    settings: Settings, dsn: str, company: Company, reads: PostgresReads
+) -> tuple[Service, Sequence[_Closes]]:
+    """Everything that a route needs, and what of it has to be closed, in this order."""
     clock = company.clock()
     simulated_now = clock.now if company.clock_kind == "simulated" else None
     log = PostgresEventLog(dsn, simulated_now=simulated_now)
-    reads = PostgresReads(dsn, company.zone, patience=settings.position_wait_seconds)
-    files = AttachmentStore(dsn)
-    tokens = TokenStore(dsn)
-    channels = ChannelStore(dsn, company.ledger_key)
-    registry = PostgresRegistry(dsn)
-    workloads = PostgresWorkloads(dsn)
+    files, tokens = AttachmentStore(dsn), TokenStore(dsn)
+    registry, workloads = PostgresRegistry(dsn), PostgresWorkloads(dsn)
     loop = CommandLoop(log, Lead, evolve)
     hand_overs = HandOvers(loop, registry, workloads, clock, company.zone)
     leavers = Leavers(workloads.open_leads, workloads.in_pools, tokens.revoke, hand_overs)
@@ -101,30 +141,11 @@ def create_app(settings: Settings, dsn: str) -> FastAPI:
         page_limit=settings.page_limit,
         attachment_limit=settings.max_attachment_bytes,
     )
+    return service, (log, files, tokens, registry, workloads)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        reads.open()
-        yield
-        await log.close()
-        await files.close()
-        await tokens.close()
-        await channels.close()
-        await registry.close()
-        await workloads.close()
-        await reads.close()
 
-    app = FastAPI(
-        title="leadlog",
-        version=version("leadlog"),
-        summary="Sales leads as events; every figure drills down to them.",
-        lifespan=lifespan,
-        openapi_url="/openapi.json",
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # nothing exports it
-    )
+def _mount(app: FastAPI, service: Service, channels: ChannelStore) -> None:
+    """Every route, and what OpenAPI says of their bodies."""
     app.router.routes.extend(leads.routes(service))  # ahead of all others: the busiest
     app.router.routes.extend((batch.route(service), intake.Intake(service, channels)))
     app.router.routes.extend((*directory.routes(service), *policies.routes(service)))
@@ -142,20 +163,12 @@ def create_app(settings: Settings, dsn: str) -> FastAPI:
         health.router,
     ):
         app.include_router(router(service))
-    app.add_middleware(
-        BodyLimit,
-        limit=settings.max_body_bytes,
-        others={re.compile(attachments.PATH): settings.max_attachment_bytes},
-    )
-    problems.install(app)
-    openapi.document(
-        app,
-        {
-            **openapi.schemas((*WIRING, *COMPANY_WIRING, HandOverPerson, CaptureLeads, Submission)),
-            **SCHEMAS,
-            "Captures": batch.RESULTS,
-            "Receipt": intake.RECEIPT,
-            "HandedOver": hand_over.NUMBER,
-        },
-    )
-    return app
+    commands: Sequence[type[Command]] = (
+        *WIRING, *COMPANY_WIRING, HandOverPerson, CaptureLeads, Submission,
+    )  # fmt: skip
+    answers = {
+        "Captures": batch.RESULTS,
+        "Receipt": intake.RECEIPT,
+        "HandedOver": hand_over.NUMBER,
+    }
+    openapi.document(app, {**openapi.schemas(commands), **SCHEMAS, **answers})
