@@ -74,16 +74,6 @@ class Registry(Protocol):
         ...
 
 
-class BuiltIn:
-    """The register of a company that has set nothing up yet."""
-
-    async def current(self) -> Register:
-        """The built-in rules, an empty directory."""
-        return Register()
-
-    latest = current
-
-
 def advance(register: Register, recorded: Sequence[Recorded]) -> Register:
     """The register after further events, in log order; those of leads only move its position."""
     policies = register.policies

@@ -14,6 +14,7 @@ from httpx import ASGITransport, AsyncClient, Response
 from adapters.clock import SimulatedClock
 from adapters.company import open_company
 from adapters.postgres.event_log import PostgresEventLog
+from adapters.postgres.register import PostgresRegistry
 from adapters.postgres.runner import catch_up
 from adapters.settings import Settings
 from adapters.tokens import issue
@@ -23,7 +24,6 @@ from commands.caller import Caller
 from commands.lead.entry import CaptureLead
 from commands.leads import LeadCommands
 from commands.loop import CommandLoop
-from commands.register import BuiltIn
 
 PHONE, EMAIL = "13912345678", "zhang.wei@example.cn"
 CUSTOMER = {
@@ -108,13 +108,14 @@ async def begin_simulation(dsn: str, at: datetime) -> str:
     """Capture a first lead at a simulated instant, where the service's clock goes on; its code."""
     company = open_company(dsn, Settings(), clock="simulated")
     clock = SimulatedClock(at)
-    log = PostgresEventLog(dsn, simulated_now=clock.now)
+    log, registry = PostgresEventLog(dsn, simulated_now=clock.now), PostgresRegistry(dsn)
     commands = LeadCommands(
-        CommandLoop(log, Lead, evolve), log, BuiltIn(), clock, company.zone, company.ledger_key
+        CommandLoop(log, Lead, evolve), log, registry, clock, company.zone, company.ledger_key
     )
     command = CaptureLead(customer="B制造有限公司")
     reply = await commands.execute(command, lead=None, caller=Caller("process:test"))
     await log.close()
+    await registry.close()
     assert reply.state.code
     return reply.state.code
 

@@ -10,13 +10,13 @@ from uuid import uuid4
 
 from adapters.company import open_company
 from adapters.postgres.event_log import PostgresEventLog
+from adapters.postgres.register import PostgresRegistry
 from adapters.settings import Settings
 from aggregates.lead.state import Lead, evolve
 from commands.caller import Caller
 from commands.lead.entry import CaptureLead
 from commands.leads import LeadCommands
 from commands.loop import CommandLoop
-from commands.register import BuiltIn
 
 
 async def capture(dsn: str, name: str, count: int, phone: str, customer: str) -> None:
@@ -25,11 +25,11 @@ async def capture(dsn: str, name: str, count: int, phone: str, customer: str) ->
     `customer` is that of all, or "".
     """
     company = open_company(dsn, Settings(allow_unsafe_postgres=True))
-    log = PostgresEventLog(dsn)
+    log, registry = PostgresEventLog(dsn), PostgresRegistry(dsn)
     commands = LeadCommands(
         CommandLoop(log, Lead, evolve),
         log,
-        BuiltIn(),
+        registry,
         company.clock(),
         company.zone,
         company.ledger_key,
@@ -50,6 +50,7 @@ async def capture(dsn: str, name: str, count: int, phone: str, customer: str) ->
         )
     )
     await log.close()
+    await registry.close()
     for lead in (reply.state for reply in replies):
         suspects = [str(other) for other in lead.suspects]
         print(json.dumps({"id": str(lead.id), "code": lead.code, "suspects": suspects}))
