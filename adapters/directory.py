@@ -18,7 +18,8 @@ from adapters.postgres.workloads import PostgresWorkloads
 from adapters.settings import Settings
 from adapters.tokens import TokenStore
 from aggregates.event import Recorded
-from aggregates.lead.state import Lead, evolve
+from aggregates.lead.evolve import evolve
+from aggregates.lead.state import Lead
 from commands.caller import Caller
 from commands.company.wiring import Subject
 from commands.directory import DirectoryCommands, Leavers, Request

@@ -20,7 +20,8 @@ from adapters.postgres.tables import connect
 from adapters.postgres.workloads import PostgresWorkloads
 from adapters.settings import Settings
 from adapters.tokens import TokenStore
-from aggregates.lead.state import Lead, evolve
+from aggregates.lead.evolve import evolve
+from aggregates.lead.state import Lead
 from api import (
     attachment_reads,
     attachments,

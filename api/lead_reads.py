@@ -7,7 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from aggregates.lead.state import Lead, fold
+from aggregates.lead.evolve import fold
+from aggregates.lead.state import Lead
 from api.lead_json import lead_json, row_json
 from api.leads import known_others
 from api.openapi import lead, problems

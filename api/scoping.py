@@ -6,7 +6,8 @@ from uuid import UUID
 
 from aggregates.directory.scope import EVERYTHING, Scope
 from aggregates.event import Recorded
-from aggregates.lead.state import Lead, fold
+from aggregates.lead.evolve import fold
+from aggregates.lead.state import Lead
 from api.access import SUPERVISOR
 from api.problems import not_found
 from api.service import Service

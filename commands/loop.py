@@ -17,7 +17,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
@@ -122,6 +122,10 @@ class Intent(Generic[S]):
     marks: tuple[bytes, ...] = ()
     admit: Callable[[S], None] | None = None
     enough: int | None = None
+
+    def deciding(self, decide: Decision[S]) -> "Intent[S]":
+        """The same intent by another decision."""
+        return replace(self, decide=decide)
 
     def crowded(self, held: Held) -> set[bytes]:
         """The marks that are claimed without contest."""

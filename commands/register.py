@@ -57,6 +57,12 @@ class Register:
         """Those active whose role it is."""
         return {n for n, p in self.people.items() if p.active and p.role == "admin"}
 
+    def supervisors(self, team: str | None) -> tuple[str, ...]:
+        """Who is told when something goes wrong in a team: its supervisor, else administrators."""
+        leader = self.teams.get(team or "", Team()).supervisor or ""
+        is_there = leader in self.people and self.people[leader].active
+        return (leader,) if is_there else tuple(sorted(self.administrators))
+
     def teams_led_by(self, person: str) -> tuple[str, ...]:
         """The teams whose supervisor a person is."""
         return tuple(n for n, team in self.teams.items() if team.supervisor == person)

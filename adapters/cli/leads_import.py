@@ -23,7 +23,8 @@ from adapters.postgres.processes import run_to_end
 from adapters.postgres.register import PostgresRegistry
 from adapters.row_file import Unreadable
 from adapters.settings import Settings
-from aggregates.lead.state import Lead, evolve
+from aggregates.lead.evolve import evolve
+from aggregates.lead.state import Lead
 from commands.lead_mapping import LeadMapping, Misfit
 from commands.lead_mapping_guess import guess as guess_mapping
 from commands.lead_rows import LeadRows

@@ -23,7 +23,8 @@ from aggregates.directory import state as directory
 from aggregates.directory.register import add_person
 from aggregates.directory.team import add_team
 from aggregates.event import Meta
-from aggregates.lead.state import Lead, evolve
+from aggregates.lead.evolve import evolve
+from aggregates.lead.state import Lead
 from commands.caller import Caller
 from commands.lead.entry import CaptureLead
 from commands.leads import COMMANDS, LEADS, LeadCommands

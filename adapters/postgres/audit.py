@@ -9,7 +9,8 @@ from uuid import UUID
 from adapters.postgres.codec import EVENT_TYPES, decode
 from adapters.postgres.tables import Connection
 from aggregates.event import Event, Meta
-from aggregates.lead.state import Lead, evolve
+from aggregates.lead.evolve import evolve
+from aggregates.lead.state import Lead
 from aggregates.privacy import mask_event, mask_field, mask_text
 
 # The first position that does not follow the one before it, or was recorded before it.

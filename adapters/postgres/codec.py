@@ -19,10 +19,11 @@ from eventsourcing.utils import register_topic
 from aggregates.directory.events import EVENTS as DIRECTORY_EVENTS
 from aggregates.event import Event, Meta
 from aggregates.lead.events import EVENTS as LEAD_EVENTS
+from aggregates.lead.time_events import EVENTS as TIME_EVENTS
 from aggregates.policy.events import EVENTS as POLICY_EVENTS
 
 EVENT_TYPES: Mapping[str, type[Event]] = {
-    t.topic: t for t in (*LEAD_EVENTS, *DIRECTORY_EVENTS, *POLICY_EVENTS)
+    t.topic: t for t in (*LEAD_EVENTS, *TIME_EVENTS, *DIRECTORY_EVENTS, *POLICY_EVENTS)
 }
 
 for _topic, _type in EVENT_TYPES.items():

@@ -13,7 +13,8 @@ from typing import Any
 from uuid import UUID
 
 from aggregates.event import Event
-from aggregates.lead.state import Disposition, Lead, evolve
+from aggregates.lead.evolve import evolve
+from aggregates.lead.state import Disposition, Lead
 
 Value = Callable[[Lead], Any]
 State = tuple[datetime | None, Lead]

@@ -4,13 +4,13 @@ An event about something that became due happened at its due instant, however la
 (decision 3): `occurred_at` is that instant.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
 from aggregates.event import Event, PolicyRef
+from aggregates.lead.events import Details
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,8 @@ class InfoCompletionOverdue(Event):
 class TaskScheduled(Event):
     """Something is to be done by `due_at` (R53, A14).
 
-    `task` is its name within the lead: one of a name is open at a time. `kind` is complete-info: the
-    lead is 待补充 (R28); stage: entering `stage` asks for it (R53); next-step: the follow-up
+    `task` is its name within the lead: one of a name is open at a time. `kind` is complete-info:
+    the lead is 待补充 (R28); stage: entering `stage` asks for it (R53); next-step: the follow-up
     `follow_up` says so, by the end of the local day `due_on` (A14).
     """
 
@@ -186,7 +186,7 @@ class LeadInvalidationProposed(Event):
 
     reason: str
     month: str
-    evidence: Mapping[str, str] = field(default_factory=dict)
+    evidence: Details = field(default_factory=dict)
     supervisors: tuple[str, ...] = ()
     review: UUID | None = None
     policy: PolicyRef | None = None

@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
-from aggregates.policy.checks import above_zero
+from aggregates.policy.checks import above_zero, named_apart
 
 _TIME = r"(?:[01]\d|2[0-3]):[0-5]\d"
 INTERVAL = re.compile(f"{_TIME}-(?:{_TIME}|24:00)", re.ASCII)
@@ -15,7 +15,9 @@ DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Response:
     """First follow-up due after assignment by level, escalation after that (R38-R40, R104-R106,
-    A10, A11). Hours, above 0.
+    A10). Hours, above 0; an `*_escalate_after_hours` is for that level in place of the one for all
+    (A11). `clock`: whether every hour counts, or those of the calendar; it holds for completing
+    information as well. `late_reasons` are offered for being late (R42).
     """
 
     high_hours: int = 24
@@ -23,9 +25,15 @@ class Response:
     low_hours: int = 72
     unrated_hours: int = 24
     escalate_after_hours: int = 72
+    high_escalate_after_hours: int | None = None
+    medium_escalate_after_hours: int | None = None
+    low_escalate_after_hours: int | None = None
+    unrated_escalate_after_hours: int | None = None
     clock: Literal["wall", "working"] = "wall"
+    late_reasons: tuple[str, ...] = ("客户未接听", "出差", "客户要求改期", "其他")
 
     def __post_init__(self) -> None:
+        named_apart("late_reasons", self.late_reasons)
         above_zero(
             high_hours=self.high_hours,
             medium_hours=self.medium_hours,
@@ -33,6 +41,20 @@ class Response:
             unrated_hours=self.unrated_hours,
             escalate_after_hours=self.escalate_after_hours,
         )
+        for level in ("high", "medium", "low", "unrated"):
+            name = f"{level}_escalate_after_hours"
+            if (hours := getattr(self, name)) is not None:
+                above_zero(**{name: hours})
+
+    def due_within(self, level: str) -> timedelta:
+        """How long the owner has to reach the customer."""
+        hours: int = getattr(self, f"{level}_hours")
+        return timedelta(hours=hours)
+
+    def escalate_within(self, level: str) -> timedelta:
+        """After how long the supervisor is told."""
+        hours: int | None = getattr(self, f"{level}_escalate_after_hours")
+        return timedelta(hours=hours or self.escalate_after_hours)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,9 +8,12 @@ from uuid import UUID
 from aggregates.directory import events as d
 from aggregates.event import Event, Meta, PolicyRef
 from aggregates.lead import events as e
+from aggregates.lead import time_events as t
 from aggregates.policy.events import PolicyVersionActivated
 
 AT = datetime(2024, 5, 1, 1, 15, 0, 120_000, tzinfo=UTC)
+LATER = datetime(2024, 5, 2, 1, 15, 0, 120_000, tzinfo=UTC)
+MUCH_LATER = datetime(2024, 5, 4, 1, 15, 0, 120_000, tzinfo=UTC)
 META = Meta(
     actor="user:chen",
     command_id=UUID("0d2a1f5e-64b1-4c2d-9c0a-6b1a3f4e5d01"),
@@ -168,4 +171,63 @@ EXAMPLES: Sequence[Event] = (
         hash="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         reason="shorter",
     ),
+    t.FirstFollowUpTaskIssued(
+        occurred_at=AT,
+        owner="chen",
+        level="high",
+        due_at=LATER,
+        escalate_at=MUCH_LATER,
+        policy=POLICY,
+        calendar=POLICY,
+    ),
+    t.FirstResponseMade(
+        occurred_at=MUCH_LATER,
+        by="li",
+        due_at=LATER,
+        since_capture=259200.0,
+        since_assignment=259100.5,
+        late=172800.0,
+    ),
+    t.FirstResponseBreached(occurred_at=LATER, owner="chen", level="high", policy=POLICY),
+    t.EscalatedToSupervisor(
+        occurred_at=MUCH_LATER, owner="chen", team="east", supervisors=("wang",), policy=POLICY
+    ),
+    t.LateReasonRecorded(occurred_at=MUCH_LATER, reason="出差", note="回来即联系", by="chen"),
+    t.InfoCompletionOverdue(
+        occurred_at=LATER,
+        missing=("contact_title",),
+        responsible="chen",
+        supervisors=("wang",),
+        policy=POLICY,
+    ),
+    t.TaskScheduled(
+        occurred_at=AT,
+        task="回访",
+        kind="stage",
+        due_at=MUCH_LATER,
+        due_on=date(2024, 5, 4),
+        stage="方案提交",
+        follow_up="GJ20240501001",
+        policy=POLICY,
+    ),
+    t.TaskOverdue(occurred_at=MUCH_LATER, task="回访", owner="chen"),
+    t.TaskDone(occurred_at=LATER, task="回访", by="chen"),
+    t.TaskCancelled(occurred_at=LATER, task="回访"),
+    t.DeadlinesMoved(
+        occurred_at=LATER,
+        reason="pause ended",
+        clocks=(t.Clock("first-follow-up", LATER, MUCH_LATER, 3600.0),),
+        level="low",
+        policy=POLICY,
+    ),
+    t.LeadInvalidationProposed(
+        occurred_at=MUCH_LATER,
+        reason="联系方式错误",
+        month="2024-05",
+        evidence={"wrong_number": "2"},
+        supervisors=("wang",),
+        review=OTHER,
+        policy=POLICY,
+    ),
+    t.InvalidationDismissed(occurred_at=MUCH_LATER, reason="客户已回电"),
 )

@@ -17,7 +17,8 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastor
 from adapters.postgres.event_log import PostgresEventLog, StoredAppend
 from aggregates.event import Meta
 from aggregates.lead.events import StageChanged
-from aggregates.lead.state import Lead, evolve
+from aggregates.lead.evolve import evolve
+from aggregates.lead.state import Lead
 from commands.loop import CommandLoop, Contended, Intent
 from commands.ports import Appended, NewEvents, Outcome
 from tests.conformance.examples import EXAMPLES

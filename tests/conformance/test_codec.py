@@ -25,7 +25,8 @@ from adapters.postgres.codec import (
 )
 from aggregates.event import Event, Meta
 from aggregates.lead.events import FollowUpRecorded, LeadCaptured, StageChanged
-from aggregates.lead.state import Lead, fold
+from aggregates.lead.evolve import fold
+from aggregates.lead.state import Lead
 from tests.conformance.examples import AT, EXAMPLES, META
 from tests.seed import SEED
 from tests.unit.lead.any_event import events

@@ -18,13 +18,14 @@ from aggregates.lead.close import invalidate, reopen
 from aggregates.lead.convert import convert, reverse_conversion
 from aggregates.lead.duplicates import Same, dismiss, merge, unmerge
 from aggregates.lead.events import FollowUpRecorded, LeadCaptured, LeadInvalidated, LeadsMerged
+from aggregates.lead.evolve import evolve, fold
 from aggregates.lead.follow_up import record_follow_up
 from aggregates.lead.info import complete_info
 from aggregates.lead.label import clear, override
 from aggregates.lead.pause import pause, resume
 from aggregates.lead.screen import screen
 from aggregates.lead.stage import advance
-from aggregates.lead.state import Lead, Suspicion, evolve, fold
+from aggregates.lead.state import Lead, Suspicion
 from aggregates.policy.book import InForce, Policies
 from aggregates.policy.entry import Completeness, Labelling, LabelRule, Screening
 from aggregates.policy.work import Basis, ConversionRules, PauseRules, Pipeline

@@ -20,8 +20,9 @@ from adapters.postgres.runner import catch_up
 from aggregates.event import Event, Meta
 from aggregates.lead.capture import Entry, capture
 from aggregates.lead.events import FollowUpRecorded
+from aggregates.lead.evolve import evolve
 from aggregates.lead.follow_up import record_follow_up
-from aggregates.lead.state import Lead, evolve
+from aggregates.lead.state import Lead
 from aggregates.policy.book import Policies
 from aggregates.policy.work import Pipeline
 from commands.loop import CommandLoop, Intent, Reply, by_state

@@ -18,7 +18,8 @@ from adapters.postgres.register import PostgresRegistry
 from adapters.postgres.runner import catch_up
 from adapters.settings import Settings
 from adapters.tokens import issue
-from aggregates.lead.state import Lead, evolve
+from aggregates.lead.evolve import evolve
+from aggregates.lead.state import Lead
 from api.app import create_app
 from commands.caller import Caller
 from commands.lead.entry import CaptureLead

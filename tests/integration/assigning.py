@@ -26,7 +26,8 @@ from adapters.settings import Settings
 from aggregates.directory import events as d
 from aggregates.directory.state import person_id, team_id
 from aggregates.event import Event, Meta
-from aggregates.lead.state import Lead, evolve
+from aggregates.lead.evolve import evolve
+from aggregates.lead.state import Lead
 from aggregates.policy import activate as policy
 from commands.caller import Caller
 from commands.fields import Command

@@ -12,7 +12,8 @@ from adapters.company import open_company
 from adapters.postgres.event_log import PostgresEventLog
 from adapters.postgres.register import PostgresRegistry
 from adapters.settings import Settings
-from aggregates.lead.state import Lead, evolve
+from aggregates.lead.evolve import evolve
+from aggregates.lead.state import Lead
 from commands.caller import Caller
 from commands.lead.entry import CaptureLead
 from commands.leads import LeadCommands

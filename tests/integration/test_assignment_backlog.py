@@ -12,7 +12,8 @@ from adapters.postgres.runner import catch_up
 from aggregates.directory import events as d
 from aggregates.event import Event
 from aggregates.lead import events as e
-from aggregates.lead.state import Lead, evolve
+from aggregates.lead.evolve import evolve
+from aggregates.lead.state import Lead
 from aggregates.policy.ownership import Assignment, AssignmentRule, Target
 from commands.lead.ownership import AssignLead
 from commands.loop import CommandLoop

@@ -7,7 +7,8 @@ import pytest
 
 from adapters.directory import recorded
 from aggregates.lead.events import LeadReleasedToPool
-from aggregates.lead.state import Lead, fold
+from aggregates.lead.evolve import fold
+from aggregates.lead.state import Lead
 from aggregates.policy.activate import policy_id
 from tests.integration.program import Program
 from tests.integration.report_log import Log, assigned, captured, lost, stream

@@ -9,7 +9,8 @@ import pytest
 from adapters.postgres.event_log import PostgresEventLog
 from aggregates.event import Meta
 from aggregates.lead.events import LeadReopened, StageChanged
-from aggregates.lead.state import Lead, evolve
+from aggregates.lead.evolve import evolve
+from aggregates.lead.state import Lead
 from commands import loop
 from commands.loop import CommandLoop, Contended, Intent
 from commands.ports import Appended, NewEvents

@@ -16,7 +16,8 @@ from adapters.postgres.tables import connect
 from aggregates.directory import events as d
 from aggregates.directory.owners import has_gone
 from aggregates.lead import events as e
-from aggregates.lead.state import Disposition, Lead, fold
+from aggregates.lead.evolve import fold
+from aggregates.lead.state import Disposition, Lead
 from aggregates.policy.ownership import Assignment, AssignmentRule, Target
 from aggregates.refusal import Refusal
 from commands.caller import Caller

@@ -16,7 +16,8 @@ from adapters.postgres.event_log import PostgresEventLog
 from adapters.postgres.session import Session
 from aggregates.event import Event, Meta
 from aggregates.lead import events as e
-from aggregates.lead.state import Lead, evolve
+from aggregates.lead.evolve import evolve
+from aggregates.lead.state import Lead
 from aggregates.refusal import Refusal
 from commands.loop import CommandLoop, CommandReused, Intent, Reply, VersionMismatch, by_state
 from commands.ports import Appended, NewEvents, Noted, Outcome, Unavailable

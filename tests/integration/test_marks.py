@@ -12,7 +12,8 @@ import pytest
 from adapters.postgres.event_log import PostgresEventLog
 from aggregates.event import Event, Meta
 from aggregates.lead.events import LeadReopened, StageChanged
-from aggregates.lead.state import Lead, evolve
+from aggregates.lead.evolve import evolve
+from aggregates.lead.state import Lead
 from aggregates.refusal import Refusal
 from commands.loop import CommandLoop, Held, Intent, Reply
 from commands.ports import Appended, Holders, NewEvents, Outcome

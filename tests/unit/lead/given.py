@@ -9,7 +9,8 @@ import pytest
 
 from aggregates.event import Event
 from aggregates.lead.events import LeadAssigned, LeadCaptured, StageChanged
-from aggregates.lead.state import TO_FOLLOW_UP, UNASSIGNED, Lead, fold
+from aggregates.lead.evolve import fold
+from aggregates.lead.state import TO_FOLLOW_UP, UNASSIGNED, Lead
 from aggregates.refusal import Refusal
 
 LEAD = UUID("5b0c9b52-6a52-4d4c-9c3e-2f0f6f7a1d11")

@@ -15,7 +15,8 @@ from aggregates.lead.events import (
     LeadInvalidated,
     StageChanged,
 )
-from aggregates.lead.state import PIPELINE, Activity, Completeness, Disposition, Lead, evolve, fold
+from aggregates.lead.evolve import evolve, fold
+from aggregates.lead.state import PIPELINE, Activity, Completeness, Disposition, Lead
 from tests.seed import SEED
 from tests.unit.lead.any_event import events
 from tests.unit.lead.given import ASSIGNED, LEAD, NOW, lead_of

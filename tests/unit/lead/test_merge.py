@@ -23,8 +23,9 @@ from aggregates.lead.events import (
     LeadsMerged,
     MergeUndone,
 )
+from aggregates.lead.evolve import fold
 from aggregates.lead.label import override
-from aggregates.lead.state import Lead, fold
+from aggregates.lead.state import Lead
 from aggregates.policy.work import ConversionRules
 from tests.unit.lead.given import CAPTURED, CODE, LEAD, NOW, given, lead_of
 from tests.unit.lead.test_info import completed

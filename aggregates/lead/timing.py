@@ -1,0 +1,53 @@
+"""What has to be known to say when something about a lead is due."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from aggregates.event import PolicyRef
+from aggregates.lead.state import Lead
+from aggregates.lead.timers import COMPLETE_INFO, ESCALATION, FIRST_FOLLOW_UP
+from aggregates.policy.book import Policies
+from aggregates.working_time import WALL, Timekeeping
+
+UNRATED = "unrated"
+_BY_THE_CLOCK = frozenset({FIRST_FOLLOW_UP, ESCALATION, COMPLETE_INFO})
+
+
+def level_of(lead: Lead) -> str:
+    """The level that drives the time limits; without one, that of an unrated lead (A5, A10)."""
+    return lead.profile.get("level") or UNRATED
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The rules of time. `working` keeps the company's working hours. `supervisors` are those of a
+    team, else the administrators.
+    """
+
+    policies: Policies
+    working: Timekeeping
+    zone: ZoneInfo
+    supervisors: Callable[[str | None], tuple[str, ...]]
+
+    def clock(self, kind: str) -> Timekeeping:
+        """How the time of such a timer is counted. Days to a revisit or a next step are days."""
+        by_calendar = kind in _BY_THE_CLOCK and self.policies.response.rules.clock == "working"
+        return self.working if by_calendar else WALL
+
+    @property
+    def calendar(self) -> PolicyRef | None:
+        """The calendar that due instants follow, if they do."""
+        by_calendar = self.policies.response.rules.clock == "working"
+        return self.policies.calendar.ref if by_calendar else None
+
+    @property
+    def complete_within(self) -> timedelta:
+        """How long 待补充 may stand (R28)."""
+        return timedelta(minutes=self.policies.completeness.rules.complete_within_minutes)
+
+    def end_of(self, day: date) -> datetime:
+        """The first instant behind a local day, UTC (A14)."""
+        midnight = datetime.combine(day + timedelta(days=1), time(), self.zone)
+        return midnight.astimezone(UTC)

@@ -1,0 +1,103 @@
+"""The command loop of leads, whose clocks run whether or not anybody does something.
+
+Before a lead is decided upon, what became due on it is recorded, by a command of its own; what
+follows from the decision as time runs goes into the decision's commit. So the log depends on what
+was done and when, never on how soon the sweep for due clocks comes by (P5).
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
+
+from aggregates.event import Event, Meta
+from aggregates.lead.evolve import evolve
+from aggregates.lead.expire import expire, is_behind
+from aggregates.lead.follow_through import follow_through
+from aggregates.lead.state import Lead
+from aggregates.lead.timing import Timing
+from aggregates.working_time import WorkingTime
+from commands.holidays import Holidays, NoHolidays
+from commands.loop import Beside, CommandLoop, Decide, Decision, Held, Intent, Reply, by_state
+from commands.ports import Clock, EventLog
+from commands.register import Register, Registry
+
+DEADLINES = "process:deadlines"
+TIMERS = UUID("2f8f4f8e-6a57-4e0c-9a0b-3d1c1b7f9e64")
+MOST_ROUNDS = 5
+"""Clocks that ring one after the other while a command is on its way."""
+
+
+class Behind(Exception):  # noqa: N818 - a condition, not a defect
+    """Something is due on the lead and has to be recorded first."""
+
+
+class LeadLoop(CommandLoop[Lead]):
+    """Carries intents on leads out in time. `zone` is the company's."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        registry: Registry,
+        clock: Clock,
+        zone: ZoneInfo,
+        holidays: Holidays | None = None,
+    ) -> None:
+        super().__init__(log, Lead, evolve)
+        self._registry, self._clock, self._zone = registry, clock, zone
+        self._holidays = holidays or NoHolidays()
+        self._timing: tuple[Register, Timing] | None = None
+
+    async def run(self, intent: Intent[Lead]) -> Reply[Lead]:
+        """Carry an intent out on a lead that is up to date; raises as CommandLoop does."""
+        timing = await self.timing()
+        timely = intent.deciding(self._timely(intent.decide, timing))
+        for _ in range(MOST_ROUNDS):
+            try:
+                return await super().run(timely)
+            except Behind:
+                await self.fire(intent.stream)
+        raise AssertionError("a lead that was brought up to date is behind")
+
+    async def fire(self, lead: UUID) -> Reply[Lead]:
+        """Record what is due on a lead by now; nothing, if it is moot or recorded already.
+
+        The command is named after the version that is decided upon: several who try at once have
+        one effect.
+        """
+        timing = await self.timing()
+        state = await self.read(lead)
+        self.remember(lead, state)
+        decide = by_state(partial(expire, now=self._clock.now(), timing=timing))
+        meta = Meta(DEADLINES, uuid5(TIMERS, f"{lead}/{state.version}"))
+        return await super().run(Intent(lead, decide, meta, b""))
+
+    async def timing(self) -> Timing:
+        """The rules of time in force."""
+        register = await self._registry.current()
+        if self._timing is None or self._timing[0] is not register:
+            self._timing = register, self._timing_of(register)
+        return self._timing[1]
+
+    def _timing_of(self, register: Register) -> Timing:
+        calendar = register.policies.calendar.rules
+        special = self._holidays.special(calendar.holidays)
+        working = WorkingTime(calendar, self._zone, special)
+        return Timing(register.policies, working, self._zone, register.supervisors)
+
+    def _timely(self, decision: Decision[Lead], timing: Timing) -> Decision[Lead]:
+        if isinstance(decision, Beside):
+            given = decision.given
+            return Beside(decision.stream, lambda other: self._in_time(given(other), timing))
+        return self._in_time(decision, timing)
+
+    def _in_time(self, decide: Decide[Lead], timing: Timing) -> Decide[Lead]:
+        def decided(lead: Lead, held: Held) -> Sequence[Event]:
+            now = self._clock.now()
+            if is_behind(lead, now):
+                raise Behind
+            if not (events := decide(lead, held)):
+                return events
+            return [*events, *follow_through(lead, events, now=now, timing=timing)]
+
+        return decided
