@@ -9,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from adapters.clock import clock_of
+from adapters.holiday_calendar import PublicHolidays
 from adapters.postgres.event_log import PostgresEventLog
 from adapters.postgres.lead_queries import history
 from adapters.postgres.register import PostgresRegistry, read_register
@@ -18,14 +19,12 @@ from adapters.postgres.workloads import PostgresWorkloads
 from adapters.settings import Settings
 from adapters.tokens import TokenStore
 from aggregates.event import Recorded
-from aggregates.lead.evolve import evolve
-from aggregates.lead.state import Lead
 from commands.caller import Caller
 from commands.company.wiring import Subject
 from commands.directory import DirectoryCommands, Leavers, Request
 from commands.fields import Command
 from commands.hand_over import HandOvers
-from commands.loop import CommandLoop
+from commands.lead_loop import LeadLoop
 from commands.register import Register
 
 # The kind of clock that the database runs by, the company's zone, and where the log stands.
@@ -75,8 +74,9 @@ async def _carry_out(dsn: str, command: Command, subject: Subject) -> Any:
         await asyncio.to_thread(catch_up, dsn, ["workload"])
         return await workloads.in_pools()
 
-    loop = CommandLoop(log, Lead, evolve)
-    hand_overs = HandOvers(loop, registry, workloads, clock, ZoneInfo(zone or Settings().timezone))
+    company_zone = ZoneInfo(zone or Settings().timezone)
+    loop = LeadLoop(log, registry, clock, company_zone, PublicHolidays())
+    hand_overs = HandOvers(loop, registry, workloads, clock, company_zone)
     leavers = Leavers(open_leads, in_pools, tokens.revoke, hand_overs)
     key = secrets.token_bytes(32)  # nothing here is repeatable, so nobody compares fingerprints
     commands = DirectoryCommands(log, registry, clock, key, leavers)

@@ -11,6 +11,7 @@ from starlette.convertors import Convertor, register_url_convertor
 
 from adapters.channels import ChannelStore
 from adapters.company import Company, open_company
+from adapters.holiday_calendar import PublicHolidays
 from adapters.postgres.attachments import AttachmentStore
 from adapters.postgres.builds import ensure_live
 from adapters.postgres.event_log import PostgresEventLog
@@ -20,8 +21,6 @@ from adapters.postgres.tables import connect
 from adapters.postgres.workloads import PostgresWorkloads
 from adapters.settings import Settings
 from adapters.tokens import TokenStore
-from aggregates.lead.evolve import evolve
-from aggregates.lead.state import Lead
 from api import (
     attachment_reads,
     attachments,
@@ -49,8 +48,8 @@ from commands.directory import DirectoryCommands, Leavers
 from commands.fields import Command
 from commands.hand_over import HandOverPerson, HandOvers
 from commands.lead.intake import CaptureLeads, Submission
+from commands.lead_loop import LeadLoop
 from commands.leads import WIRING, LeadCommands
-from commands.loop import CommandLoop
 from projections.catalogue import PROJECTIONS
 
 
@@ -124,7 +123,7 @@ def _service(
     log = PostgresEventLog(dsn, simulated_now=simulated_now)
     files, tokens = AttachmentStore(dsn), TokenStore(dsn)
     registry, workloads = PostgresRegistry(dsn), PostgresWorkloads(dsn)
-    loop = CommandLoop(log, Lead, evolve)
+    loop = LeadLoop(log, registry, clock, company.zone, PublicHolidays())
     hand_overs = HandOvers(loop, registry, workloads, clock, company.zone)
     leavers = Leavers(workloads.open_leads, workloads.in_pools, tokens.revoke, hand_overs)
     service = Service(

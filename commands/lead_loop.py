@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from aggregates.event import Event, Meta
 from aggregates.lead.evolve import evolve
 from aggregates.lead.expire import expire, is_behind
-from aggregates.lead.follow_through import follow_through
+from aggregates.lead.follow_through import arm, follow_through
 from aggregates.lead.state import Lead
 from aggregates.lead.timing import Timing
 from aggregates.working_time import WorkingTime
@@ -24,6 +24,7 @@ from commands.register import Register, Registry
 
 DEADLINES = "process:deadlines"
 TIMERS = UUID("2f8f4f8e-6a57-4e0c-9a0b-3d1c1b7f9e64")
+ARMING = UUID("6b7a2c0e-9a51-4d8f-8a55-0f4b8c5d2e71")
 MOST_ROUNDS = 5
 """Clocks that ring one after the other while a command is on its way."""
 
@@ -70,6 +71,15 @@ class LeadLoop(CommandLoop[Lead]):
         self.remember(lead, state)
         decide = by_state(partial(expire, now=self._clock.now(), timing=timing))
         meta = Meta(DEADLINES, uuid5(TIMERS, f"{lead}/{state.version}"))
+        return await super().run(Intent(lead, decide, meta, b""))
+
+    async def arm(self, lead: UUID) -> Reply[Lead]:
+        """Start the clocks of a lead that an import brought, those that ring in the future."""
+        timing = await self.timing()
+        state = await self.read(lead)
+        self.remember(lead, state)
+        decide = by_state(partial(arm, now=self._clock.now(), timing=timing))
+        meta = Meta(DEADLINES, uuid5(ARMING, f"{lead}/{state.version}"))
         return await super().run(Intent(lead, decide, meta, b""))
 
     async def timing(self) -> Timing:

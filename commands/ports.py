@@ -163,6 +163,26 @@ class Workloads(Protocol):
         ...
 
 
+class DueLeads(Protocol):
+    """The read model of clocks; milliseconds behind the log."""
+
+    async def due(self, now: datetime, limit: int) -> tuple[int, Sequence[UUID]]:
+        """The position of the log that is reflected, and leads of which something has rung by
+        `now`, the longest ago first.
+        """
+        ...
+
+    async def next_at(self) -> datetime | None:
+        """When the next clock rings, or rang: UTC."""
+        ...
+
+    async def unarmed(self, since: datetime, after: int, limit: int) -> Sequence[Waiting]:
+        """Imported leads to which something happened at or after `since` that starts clocks, and
+        was recorded behind `after`, in the order of the log.
+        """
+        ...
+
+
 class Idle:
     """The workloads of a company in which nobody has anything to do."""
 

@@ -33,9 +33,9 @@ _SQL_TYPES = {
 
 @dataclass(frozen=True)
 class Table(Generic[Row]):
-    """A table whose columns are the fields of a dataclass, in order; the first is its key.
+    """A table whose columns are the fields of a dataclass, in order; its key comes first.
 
-    `facts` = append-only rows that are never loaded (their primary key is `key`);
+    A keyed table's key begins with the stream. `facts` = append-only rows that are never loaded (their primary key is `key`);
     `whole` = a small table that every batch loads whole.
     """
 
@@ -45,6 +45,11 @@ class Table(Generic[Row]):
     facts: bool = False
     whole: bool = False
     indexes: tuple[str, ...] = ()
+
+    @property
+    def several(self) -> bool:
+        """Whether a stream may have several rows: then a row's key is a tuple."""
+        return len(self.key) > 1
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -61,7 +66,9 @@ class WorkingSet:
         self.facts: dict[str, list[Any]] = {}
 
     def rows(self, table: Table[Row]) -> dict[Any, Row]:
-        """The keyed rows of a table; put new ones in under their key."""
+        """The keyed rows of a table; put new ones in under their key, a tuple if it has several
+        columns.
+        """
         return self.keyed.setdefault(table.name, {})
 
     def append(self, table: Table[Row], row: Row) -> None:

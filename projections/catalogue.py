@@ -2,7 +2,16 @@
 
 from collections.abc import Mapping
 
-from projections import attachments, conversions, duplicates, follow_ups, leads, stages, workload
+from projections import (
+    attachments,
+    conversions,
+    duplicates,
+    follow_ups,
+    leads,
+    stages,
+    tasks,
+    workload,
+)
 from projections.base import Projection
 
 PROJECTIONS: Mapping[str, Projection] = {
@@ -15,5 +24,6 @@ PROJECTIONS: Mapping[str, Projection] = {
         attachments.PROJECTION,
         duplicates.PROJECTION,
         workload.PROJECTION,
+        tasks.PROJECTION,
     )
 }

@@ -15,6 +15,7 @@ from adapters.cli.imports import group
 from adapters.cli.options import DatabaseOption
 from adapters.company import Company, open_company
 from adapters.database import open_database
+from adapters.holiday_calendar import PublicHolidays
 from adapters.lead_file import LeadFile
 from adapters.lead_import import LeadImport, Outcome, Tally
 from adapters.lead_sheets import Sheets
@@ -23,13 +24,11 @@ from adapters.postgres.processes import run_to_end
 from adapters.postgres.register import PostgresRegistry
 from adapters.row_file import Unreadable
 from adapters.settings import Settings
-from aggregates.lead.evolve import evolve
-from aggregates.lead.state import Lead
+from commands.lead_loop import LeadLoop
 from commands.lead_mapping import LeadMapping, Misfit
 from commands.lead_mapping_guess import guess as guess_mapping
 from commands.lead_rows import LeadRows
 from commands.leads import LeadCommands
-from commands.loop import CommandLoop
 from commands.rehearsal import Rehearsal
 
 SOURCE = "leads"
@@ -99,7 +98,7 @@ async def _enter(
     simulated_now = clock.now if company.clock_kind == "simulated" else None
     kept, registry = PostgresEventLog(dsn, simulated_now=simulated_now), PostgresRegistry(dsn)
     log = Rehearsal(kept) if given.dry_run else kept
-    loop = CommandLoop(log, Lead, evolve)
+    loop = LeadLoop(log, registry, clock, company.zone, PublicHolidays())
     commands = LeadCommands(loop, log, registry, clock, company.zone, company.ledger_key)
     job = LeadImport(
         file, rows, given.source, commands, loop, log, codes_of_twins=bool(given.duplicates)

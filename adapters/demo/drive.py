@@ -17,16 +17,16 @@ from adapters.company import Company
 from adapters.demo import company as c
 from adapters.demo.plan import turns, windows
 from adapters.demo.story import Step
+from adapters.holiday_calendar import PublicHolidays
 from adapters.postgres.event_log import PostgresEventLog
 from adapters.postgres.register import PostgresRegistry
 from aggregates.directory import state as directory
 from aggregates.directory.register import add_person
 from aggregates.directory.team import add_team
 from aggregates.event import Meta
-from aggregates.lead.evolve import evolve
-from aggregates.lead.state import Lead
 from commands.caller import Caller
 from commands.lead.entry import CaptureLead
+from commands.lead_loop import LeadLoop
 from commands.leads import COMMANDS, LEADS, LeadCommands
 from commands.loop import CommandLoop, Intent, by_state
 
@@ -56,7 +56,7 @@ async def drive(
     log = PostgresEventLog(dsn, simulated_now=clock.now)
     registry = PostgresRegistry(dsn)
     commands = LeadCommands(
-        CommandLoop(log, Lead, evolve),
+        LeadLoop(log, registry, _StepClock(), company.zone, PublicHolidays()),
         log,
         registry,
         _StepClock(),

@@ -22,7 +22,8 @@ from adapters.postgres.log_reader import HEAD
 from adapters.postgres.register import PostgresRegistry
 from adapters.postgres.runner import catch_up
 from adapters.postgres.workloads import PostgresWorkloads
-from aggregates.lead.state import Lead, evolve
+from aggregates.lead.evolve import evolve
+from aggregates.lead.state import Lead
 from commands.loop import CommandLoop
 from commands.ports import Unavailable
 from processes import assignment

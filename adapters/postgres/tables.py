@@ -102,8 +102,8 @@ def _load(
     batch: Sequence[Recorded],
     working: WorkingSet,
 ) -> dict[Any, Any]:
-    """Put the rows a batch needs into the working set; returns their keys, and beside those of a
-    whole table what they were, for few of its rows change.
+    """Put the rows a batch needs into the working set; returns their keys, and what they were where
+    few of them change: in a whole table, and where a stream has several.
     """
     if table.facts:
         return {}
@@ -117,8 +117,11 @@ def _load(
         wanted = sql.SQL("{} WHERE {} = ANY (%s)").format(statement, sql.Identifier(table.key[0]))
         cursor.execute(wanted, (list({r.stream for r in batch}),))
     rows = working.rows(table)
-    rows.update((record[0], table.row(*record)) for record in cursor)
-    return {key: copy(row) if table.whole else None for key, row in rows.items()}
+    width = len(table.key)
+    for record in cursor:
+        rows[record[:width] if table.several else record[0]] = table.row(*record)
+    few_change = table.whole or table.several
+    return {key: copy(row) if few_change else None for key, row in rows.items()}
 
 
 def _replace(
@@ -128,11 +131,20 @@ def _replace(
     rows = working.rows(table)
     changed = {key: row for key, row in rows.items() if known.get(key) != row}
     if gone := [key for key in known if key in changed or key not in rows]:
-        statement = sql.SQL("DELETE FROM {} WHERE {} = ANY (%s)").format(
-            sql.Identifier(place, table.name), sql.Identifier(table.key[0])
-        )
-        conn.execute(statement, (gone,))
+        _delete(conn, table, place, gone)
     _copy(conn, table, place, list(changed.values()))
+
+
+def _delete(conn: Connection, table: Table[Any], place: str, keys: Sequence[Any]) -> None:
+    """Delete the rows with these keys, set-based."""
+    columns = table.columns
+    arrays = list(zip(*keys, strict=True)) if table.several else [keys]
+    statement = sql.SQL("DELETE FROM {} WHERE ({}) IN (SELECT * FROM unnest({}))").format(
+        sql.Identifier(place, table.name),
+        sql.SQL(", ").join(map(sql.Identifier, table.key)),
+        sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(columns[k])) for k in table.key),
+    )
+    conn.execute(statement, [list(values) for values in arrays])
 
 
 def _copy(conn: Connection, table: Table[Any], place: str, rows: Sequence[Any]) -> None:

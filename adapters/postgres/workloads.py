@@ -3,24 +3,15 @@
 import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
-import psycopg
-
+from adapters.postgres.live_build import LiveBuild
 from adapters.postgres.log_reader import HEAD
-from adapters.postgres.session import Session
 from aggregates.lead.choice import Load
 from commands.ports import Unavailable, Waiting, Workload
 
 PATIENCE_SECONDS, POLL_SECONDS = 5.0, 0.01
 
-LIVE = "SELECT generation FROM projection.builds WHERE name = 'workload' AND state = 'live'"
-# What is asked of a build's tables, beside its position; no row when it is not the live one.
-ON_BUILD = (
-    "SELECT b.position, asked.* FROM projection.builds b LEFT JOIN LATERAL ({asked}) asked ON true"
-    " WHERE b.name = 'workload' AND b.state = 'live' AND b.generation = {generation}"
-)
 LOADS = "SELECT person, load, last_given, owned FROM {schema}.people"
 WAITING = (
     "SELECT lead, waits_since FROM {schema}.carried WHERE waits_since > %b"
@@ -46,18 +37,17 @@ class PostgresWorkloads:
     """Reads as `leadlog_projector`; every method raises Unavailable without a database."""
 
     def __init__(self, dsn: str) -> None:
-        self._session = Session(dsn, "leadlog_projector")
-        self._generation = 0
+        self._build = LiveBuild(dsn, "workload")
 
     async def current(self) -> Workload:
         """Everybody's load."""
-        position, rows = await self._ask(LOADS)
+        position, rows = await self._build.ask(LOADS)
         loads = {person: Load(load, given) for person, load, given, _ in rows}
         return Workload(position, loads, {person: owned for person, *_, owned in rows})
 
     async def up_to_now(self) -> Workload:
         """Everybody's load with all that the log holds by now."""
-        rows = await self._session.rows(HEAD, ())
+        rows = await self._build.rows(HEAD)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while (workload := await self.current()).position < rows[0][0]:
             if time.monotonic() > deadline:
@@ -67,49 +57,28 @@ class PostgresWorkloads:
 
     async def waiting(self, after: int, limit: int) -> Sequence[Waiting]:
         """Leads that need an owner, the longest waiting first."""
-        _, rows = await self._ask(WAITING, after, limit)
+        _, rows = await self._build.ask(WAITING, after, limit)
         return [Waiting(*row) for row in rows]
 
     async def owned_by(
         self, people: Collection[str], after: UUID | None, limit: int
     ) -> Sequence[UUID]:
         """Open leads of these people, in order of id."""
-        _, rows = await self._ask(OWNED, list(people), after or UUID(int=0), limit)
+        _, rows = await self._build.ask(OWNED, list(people), after or UUID(int=0), limit)
         return [lead for (lead,) in rows]
 
     async def open_leads(self, person: str) -> int:
         """How many open leads a person owns, with all that the log holds by now."""
         await self.up_to_now()
-        _, rows = await self._ask(NUMBER_OWNED, person)
+        _, rows = await self._build.ask(NUMBER_OWNED, person)
         return int(rows[0][0])
 
     async def in_pools(self) -> Mapping[str, int]:
         """How many open leads lie in each pool, with all that the log holds by now."""
         await self.up_to_now()
-        _, rows = await self._ask(IN_POOLS)
+        _, rows = await self._build.ask(IN_POOLS)
         return dict(rows)
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._session.close()
-
-    async def _ask(self, asked: str, *params: Any) -> tuple[int, list[tuple[Any, ...]]]:
-        """The live build's position and rows; a rebuild may have replaced it meanwhile."""
-        rows = await self._on_build(asked, params)
-        if not rows:
-            live = await self._session.rows(LIVE, ())
-            self._generation = live[0][0] if live else 0
-            rows = await self._on_build(asked, params)
-        if not rows:
-            raise Unavailable("the read model of workloads is not there yet")
-        return rows[0][0], [row[1:] for row in rows if row[1] is not None]
-
-    async def _on_build(self, asked: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
-        if not self._generation:
-            return []
-        schema = f"p_workload_{self._generation}"
-        statement = ON_BUILD.format(asked=asked, generation=self._generation)
-        try:
-            return await self._session.rows(statement.format(schema=schema), params)
-        except psycopg.errors.UndefinedTable:
-            return []
+        await self._build.close()

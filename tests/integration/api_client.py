@@ -18,13 +18,11 @@ from adapters.postgres.register import PostgresRegistry
 from adapters.postgres.runner import catch_up
 from adapters.settings import Settings
 from adapters.tokens import issue
-from aggregates.lead.evolve import evolve
-from aggregates.lead.state import Lead
 from api.app import create_app
 from commands.caller import Caller
 from commands.lead.entry import CaptureLead
+from commands.lead_loop import LeadLoop
 from commands.leads import LeadCommands
-from commands.loop import CommandLoop
 
 PHONE, EMAIL = "13912345678", "zhang.wei@example.cn"
 CUSTOMER = {
@@ -111,7 +109,12 @@ async def begin_simulation(dsn: str, at: datetime) -> str:
     clock = SimulatedClock(at)
     log, registry = PostgresEventLog(dsn, simulated_now=clock.now), PostgresRegistry(dsn)
     commands = LeadCommands(
-        CommandLoop(log, Lead, evolve), log, registry, clock, company.zone, company.ledger_key
+        LeadLoop(log, registry, clock, company.zone),
+        log,
+        registry,
+        clock,
+        company.zone,
+        company.ledger_key,
     )
     command = CaptureLead(customer="B制造有限公司")
     reply = await commands.execute(command, lead=None, caller=Caller("process:test"))

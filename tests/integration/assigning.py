@@ -26,15 +26,15 @@ from adapters.settings import Settings
 from aggregates.directory import events as d
 from aggregates.directory.state import person_id, team_id
 from aggregates.event import Event, Meta
-from aggregates.lead.evolve import evolve
 from aggregates.lead.state import Lead
 from aggregates.policy import activate as policy
 from commands.caller import Caller
 from commands.fields import Command
 from commands.hand_over import HandOvers
 from commands.lead.entry import CaptureLead
+from commands.lead_loop import LeadLoop
 from commands.leads import LeadCommands
-from commands.loop import CommandLoop, Reply
+from commands.loop import Reply
 from commands.ports import NewEvents, Unavailable, Waiting
 from processes.assignment import Assignment
 
@@ -57,8 +57,8 @@ class Company:
         facts = open_company(dsn, SETTINGS)
         self.dsn, self.zone, self.clock = dsn, facts.zone, facts.clock()
         self.log = PostgresEventLog(dsn)
-        self.loop = CommandLoop(self.log, Lead, evolve)
         self.registry, self.workloads = PostgresRegistry(dsn), PostgresWorkloads(dsn)
+        self.loop = LeadLoop(self.log, self.registry, self.clock, self.zone)
         self.commands = LeadCommands(
             self.loop,
             self.log,

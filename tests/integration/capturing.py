@@ -12,12 +12,10 @@ from adapters.company import open_company
 from adapters.postgres.event_log import PostgresEventLog
 from adapters.postgres.register import PostgresRegistry
 from adapters.settings import Settings
-from aggregates.lead.evolve import evolve
-from aggregates.lead.state import Lead
 from commands.caller import Caller
 from commands.lead.entry import CaptureLead
+from commands.lead_loop import LeadLoop
 from commands.leads import LeadCommands
-from commands.loop import CommandLoop
 
 
 async def capture(dsn: str, name: str, count: int, phone: str, customer: str) -> None:
@@ -28,7 +26,7 @@ async def capture(dsn: str, name: str, count: int, phone: str, customer: str) ->
     company = open_company(dsn, Settings(allow_unsafe_postgres=True))
     log, registry = PostgresEventLog(dsn), PostgresRegistry(dsn)
     commands = LeadCommands(
-        CommandLoop(log, Lead, evolve),
+        LeadLoop(log, registry, company.clock(), company.zone),
         log,
         registry,
         company.clock(),

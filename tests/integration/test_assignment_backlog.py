@@ -12,11 +12,9 @@ from adapters.postgres.runner import catch_up
 from aggregates.directory import events as d
 from aggregates.event import Event
 from aggregates.lead import events as e
-from aggregates.lead.evolve import evolve
-from aggregates.lead.state import Lead
 from aggregates.policy.ownership import Assignment, AssignmentRule, Target
 from commands.lead.ownership import AssignLead
-from commands.loop import CommandLoop
+from commands.lead_loop import LeadLoop
 from commands.ports import Appended, NewEvents
 from processes import assignment, backlog
 from tests.integration.assigning import Company
@@ -77,7 +75,7 @@ async def log(company: Company) -> AsyncIterator[Watched]:
 
 
 def process(company: Company, log: Watched) -> assignment.Assignment:
-    loop = CommandLoop(log, Lead, evolve)
+    loop = LeadLoop(log, company.registry, company.clock, company.zone)
     parts = (company.registry, company.workloads, company.clock, company.zone)
     return assignment.Assignment(loop, *parts)
 
