@@ -14,8 +14,10 @@ import psycopg
 
 from adapters.clock import clock_of
 from adapters.settings import PREFIX, Settings, StartupError
+from aggregates.lead.state import latest
 from commands.ports import Clock
 
+CLOCK_AT = "clock_at"
 FACTS = "SELECT name, value FROM log.company"
 LAST = "SELECT recorded_at FROM log.leadlog_events ORDER BY notification_id DESC LIMIT 1"
 KEEP = "INSERT INTO log.company (name, value) VALUES (%s, %s) ON CONFLICT (name) DO NOTHING"
@@ -27,17 +29,20 @@ CHANGE = (
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """What holds for the whole database. `last_recorded_at` = where the log stood at opening."""
+    """What holds for the whole database. `last_recorded_at` = where the log stood at opening,
+    `clock_at` = where a simulated clock was moved to.
+    """
 
     zone: ZoneInfo
     currency: str
     clock_kind: str
     ledger_key: bytes
     last_recorded_at: datetime | None
+    clock_at: datetime | None = None
 
     def clock(self) -> Clock:
         """The clock that a service on this database runs by."""
-        return clock_of(self.clock_kind, self.last_recorded_at)
+        return clock_of(self.clock_kind, latest(self.last_recorded_at, self.clock_at))
 
 
 def open_company(
@@ -66,7 +71,14 @@ def open_company(
         clock_kind=facts["clock"],
         ledger_key=bytes.fromhex(facts["ledger_key"]),
         last_recorded_at=last[0] if last else None,
+        clock_at=datetime.fromisoformat(facts[CLOCK_AT]) if CLOCK_AT in facts else None,
     )
+
+
+def keep_clock(dsn: str, at: datetime) -> None:
+    """Let the simulated clock of a database go on from an instant."""
+    with psycopg.connect(dsn) as conn:
+        conn.execute(CHANGE, (CLOCK_AT, at.isoformat()))
 
 
 def _facts(conn: psycopg.Connection[Any]) -> dict[str, str]:

@@ -15,7 +15,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from typing import NamedTuple
 from uuid import UUID, uuid5
@@ -99,6 +99,10 @@ class Assignment:
         self._begin_pass(register, day, workload)
         await self._carry_out(await self._choose_again(chooser, register), register)
         return queue.goes_on or self._backlog.is_passing
+
+    async def next_at(self) -> datetime | None:
+        """No instant makes a lead need an owner, but for a day on which somebody is back."""
+        return None
 
     def _queue_for(self, register: Register, workload: Workload) -> "_Queue":
         """Where to go on; all that wait are looked at anew when what they wait by has changed."""

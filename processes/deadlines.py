@@ -39,21 +39,20 @@ class Deadlines:
         self._recorded: dict[UUID, int] = {}
         self._not_before: dict[UUID, float] = {}
         self._armed = 0
-        self.next_at: datetime | None = None
 
     async def step(self) -> bool:
-        """Fire a page of what is due; False when nothing is for now. Raises Unavailable.
-
-        `next_at` is then when the next clock rings, as the read model knows it by now.
-        """
+        """Fire a page of what is due; False when nothing is for now. Raises Unavailable."""
         now = self._clock.now()
         armed = await self._arm(now)
         reflected, due = await self._due_leads.due(now, PAGE + len(self._not_before))
         self._forget(reflected)
         leads = [lead for lead in due if lead not in self._recorded | self._not_before][:PAGE]
         await self._each(self._loop.fire, leads)
-        self.next_at = await self._due_leads.next_at()
         return bool(leads) or armed
+
+    async def next_at(self) -> datetime | None:
+        """When the next clock rings, as the read model knows it by now."""
+        return await self._due_leads.next_at()
 
     async def _arm(self, now: datetime) -> bool:
         found = await self._due_leads.unarmed(now - LOOKS_BACK, self._armed, PAGE)

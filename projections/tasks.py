@@ -91,7 +91,9 @@ class TaskRow:
     position: int = 0
 
 
-LEADS = Table("leads", LeadRow, key=("lead",), indexes=("(arms_from) WHERE arms_from IS NOT NULL",))
+TIMED = Table(
+    "timed_leads", LeadRow, key=("lead",), indexes=("(arms_from) WHERE arms_from IS NOT NULL",)
+)
 TASKS = Table(
     "tasks",
     TaskRow,
@@ -150,7 +152,7 @@ class _Lead:
 
 def fold(working: WorkingSet, batch: Sequence[Recorded]) -> None:
     """Keep every lead's clocks in step, event by event."""
-    leads, tasks = working.rows(LEADS), working.rows(TASKS)
+    leads, tasks = working.rows(TIMED), working.rows(TASKS)
     known: dict[UUID, _Lead] = {}
     for (lead, name), task in tasks.items():
         known.setdefault(lead, _Lead(leads[lead], {})).tasks[name] = task
@@ -331,6 +333,6 @@ PROJECTION = Projection(
     "tasks",
     1,
     EVENTS,
-    (LEADS, TASKS),
+    (TIMED, TASKS),
     masked(fold, textless=[event for event in EVENTS if event not in _WITH_TEXT]),
 )

@@ -30,6 +30,7 @@ from commands.lead_mapping_guess import guess as guess_mapping
 from commands.lead_rows import LeadRows
 from commands.leads import LeadCommands
 from commands.rehearsal import Rehearsal
+from processes import assignment
 
 SOURCE = "leads"
 
@@ -65,7 +66,7 @@ def leads(
         tally, first = _import(handle.dsn, company, given)
         if tally.rows["new"] and not dry_run:
             with Console(stderr=True).status("finding owners"):
-                uvloop.run(run_to_end(handle.dsn, company))
+                uvloop.run(run_to_end(handle.dsn, company, assignment.NAME))
     _report(given, tally, first)
 
 

@@ -13,7 +13,7 @@ DUE = "SELECT lead FROM {schema}.tasks WHERE rings_at <= %b ORDER BY rings_at LI
 NEXT = "SELECT min(rings_at) FROM {schema}.tasks WHERE rings_at IS NOT NULL"
 # Served by the index on arms_from: few leads are both imported and recent.
 UNARMED = (
-    "SELECT lead, arms_since FROM {schema}.leads WHERE arms_from >= %b AND arms_since > %b"
+    "SELECT lead, arms_since FROM {schema}.timed_leads WHERE arms_from >= %b AND arms_since > %b"
     " AND captured AND NOT (merged OR converted OR invalidated)"
     " ORDER BY arms_since LIMIT %b"
 )

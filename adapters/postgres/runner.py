@@ -80,10 +80,15 @@ def advance(
 def catch_up(dsn: str, names: Iterable[str] | None = None) -> None:
     """Bring projections (all of them by default) up to where the log ends now."""
     with connect(dsn) as conn:
-        for name in PROJECTIONS if names is None else names:
-            build = ensure_live(conn, PROJECTIONS[name])
-            while not advance(conn, PROJECTIONS[name], build).done:
-                pass
+        catch_up_on(conn, PROJECTIONS if names is None else names)
+
+
+def catch_up_on(conn: Connection, names: Iterable[str]) -> None:
+    """The same on a connection that is there."""
+    for name in names:
+        build = ensure_live(conn, PROJECTIONS[name])
+        while not advance(conn, PROJECTIONS[name], build).done:
+            pass
 
 
 def fold_or_park(
