@@ -14,7 +14,7 @@ import psycopg
 
 from adapters.clock import clock_of
 from adapters.settings import PREFIX, Settings, StartupError
-from aggregates.lead.state import latest
+from aggregates.values import latest
 from commands.ports import Clock
 
 CLOCK_AT = "clock_at"
