@@ -274,7 +274,7 @@ def _explained(lead: _Lead, _: Recorded, event: t.LateReasonRecorded) -> None:
 
 def _reached(lead: _Lead, _: Recorded, event: t.FirstResponseMade) -> None:
     lead.end(FIRST_FOLLOW_UP, DONE, event.occurred_at, event.by)
-    lead.end(ESCALATION, CANCELLED, event.occurred_at)
+    lead.end(ESCALATION, CANCELLED, event.occurred_at, event.by)
 
 
 def _completed(lead: _Lead, _: Recorded, event: e.InfoCompleted) -> None:

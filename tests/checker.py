@@ -29,19 +29,21 @@ TABLES = {
     "attachments": ("attachments",),
     "duplicates": ("suspicions", "dismissals"),
     "workload": ("carried", "people"),
+    "tasks": ("timed_leads", "tasks"),
 }
 PARKED = (
     "SELECT p.name, p.position FROM projection.parked p"
     " JOIN projection.builds b USING (name, generation) WHERE b.state = 'live'"
 )
 KEYS = {
-    "stage_changes": "position",
-    "follow_ups": "position",
-    "attachments": "position",
-    "suspicions": "position",
-    "dismissals": "position",
-    "people": "person",
-    "channels": "source",
+    "stage_changes": ("position",),
+    "follow_ups": ("position",),
+    "attachments": ("position",),
+    "suspicions": ("position",),
+    "dismissals": ("position",),
+    "people": ("person",),
+    "channels": ("source",),
+    "tasks": ("lead", "name"),
 }
 
 
@@ -123,7 +125,7 @@ def read(dsn: str) -> Evidence:
         tables = {
             table: conn.execute(f'TABLE "p_{b["name"]}_{b["generation"]}"."{table}"').fetchall()
             for b in live
-            for table in TABLES[b["name"]]
+            for table in TABLES.get(b["name"], ())
         }
     checkpoints = {b["name"]: b["position"] for b in live}
     return Evidence(facts, noted[True], noted[False], checkpoints, dict(parked), tables)
@@ -256,9 +258,9 @@ def _table_faults(evidence: Evidence) -> Iterator[str]:
 def _row_faults(
     table: str, found: Sequence[Row], expected: Sequence[Row], checkpoint: int
 ) -> Iterator[str]:
-    key = KEYS.get(table, "lead")
-    actual = {row[key]: row for row in found}
-    wanted = {row[key]: row for row in expected}
+    key = KEYS.get(table, ("lead",))
+    actual = {tuple(row[k] for k in key): row for row in found}
+    wanted = {tuple(row[k] for k in key): row for row in expected}
     if len(actual) != len(found):
         yield f"{table}: rows stand there twice"
     for name in actual.keys() | wanted.keys():

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from tests import checker_workload
+from tests import checker_tasks, checker_workload
 from tests.checker_lead import CONVERSION, LABELS, OWNED, TAKEN, lead, standing, without_contacts
 
 Row = dict[str, Any]
@@ -33,6 +33,7 @@ TOPICS = {
     "attachments": {"lead.attachment-added"},
     "duplicates": {"lead.duplicate-suspected", "lead.duplicate-dismissed"},
     "workload": checker_workload.TOPICS,
+    "tasks": checker_tasks.TOPICS,
 }
 
 
@@ -153,6 +154,7 @@ FOLDS: dict[str, Callable[[Iterable[Fact]], dict[str, list[Row]]]] = {
     "attachments": attachments,
     "duplicates": duplicates,
     "workload": checker_workload.workload,
+    "tasks": checker_tasks.tasks,
 }
 
 

@@ -16,6 +16,7 @@ import psycopg
 from adapters.postgres.codec import encode, encode_meta
 from aggregates.event import Event, Meta
 from aggregates.lead import events as e
+from tests.conformance import time_histories
 
 APPEND = (
     "SELECT outcome FROM log.append(%s::uuid[], %s::bytea[], %s::int[], %s::uuid[], %s::bigint[],"
@@ -242,6 +243,7 @@ def _other(rng: Random) -> UUID:
 
 
 MAKERS = (
+    *time_histories.MAKERS,
     _captured,
     _assigned,
     _reassigned,

@@ -30,7 +30,7 @@ ROUNDS, HISTORIES = size(5, 250), size(60, 80)
 SPLITS = (1, 2, 7, 500)
 PLACE = {
     "position", "captured_position", "converted_position", "recorded_at",
-    "channel_leads", "channel_converted", "waits_since", "pooled_since",
+    "channel_leads", "channel_converted", "waits_since", "pooled_since", "arms_since",
 }  # fmt: skip
 
 

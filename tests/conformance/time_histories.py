@@ -1,0 +1,80 @@
+"""Random events of time, in any order and with any instants, as no company would live them."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from aggregates.event import Event, PolicyRef
+from aggregates.lead import time_events as t
+from aggregates.lead.timers import COMPLETE_INFO, FIRST_FOLLOW_UP, NEXT_STEP, STAGE
+
+FIRST_DAY = datetime(2024, 5, 1, 1, tzinfo=UTC)
+POLICY = PolicyRef("response", 1, "9f86d081")
+TASKS = {COMPLETE_INFO: COMPLETE_INFO, NEXT_STEP: NEXT_STEP, "回访": STAGE}
+NAMES = (*TASKS, FIRST_FOLLOW_UP, "escalation", "pause")
+
+
+def at(rng: Random) -> datetime:
+    """An instant within a year."""
+    return FIRST_DAY + timedelta(microseconds=rng.randrange(365 * 86_400 * 10**6))
+
+
+def _issued(rng: Random) -> Event:
+    return t.FirstFollowUpTaskIssued(
+        occurred_at=at(rng),
+        owner=rng.choice(("王芳", "Bo")),
+        level=rng.choice(("high", "low")),
+        due_at=at(rng),
+        escalate_at=rng.choice((None, at(rng))),
+        policy=POLICY,
+    )
+
+
+def _reached(rng: Random) -> Event:
+    return t.FirstResponseMade(occurred_at=at(rng), by=rng.choice(("王芳", None)), late=60.0)
+
+
+def _escalated(rng: Random) -> Event:
+    told = rng.choice(((), ("李雷",)))
+    return t.EscalatedToSupervisor(occurred_at=at(rng), owner="Bo", team="华南", supervisors=told)
+
+
+def _scheduled(rng: Random) -> Event:
+    task = rng.choice(sorted(TASKS))
+    return t.TaskScheduled(
+        occurred_at=at(rng),
+        task=task,
+        kind=TASKS[task],
+        due_at=at(rng),
+        due_on=rng.choice((None, FIRST_DAY.date())),
+        stage=rng.choice((None, "方案提交")),
+        follow_up=rng.choice((None, "GJ20240501001")),
+    )
+
+
+def _moved(rng: Random) -> Event:
+    names = rng.sample(NAMES, rng.randint(1, 3))
+    clocks = tuple(t.Clock(name, at(rng), at(rng), rng.uniform(0, 9)) for name in names)
+    return t.DeadlinesMoved(occurred_at=at(rng), reason="pause ended", clocks=clocks)
+
+
+def _late_reason(rng: Random) -> Event:
+    reason = rng.choice(("出差", "请回电13912345678"))
+    return t.LateReasonRecorded(occurred_at=at(rng), reason=reason, by="Bo")
+
+
+MAKERS: tuple[Callable[[Random], Event], ...] = (
+    _issued,
+    _issued,
+    _reached,
+    lambda rng: t.FirstResponseBreached(occurred_at=at(rng), owner="Bo", level="high"),
+    _escalated,
+    _late_reason,
+    lambda rng: t.InfoCompletionOverdue(occurred_at=at(rng), missing=("need",)),
+    _scheduled,
+    _scheduled,
+    lambda rng: t.TaskOverdue(occurred_at=at(rng), task=rng.choice(sorted(TASKS))),
+    lambda rng: t.TaskDone(occurred_at=at(rng), task=rng.choice(sorted(TASKS)), by="Bo"),
+    lambda rng: t.TaskCancelled(occurred_at=at(rng), task=rng.choice(sorted(TASKS))),
+    _moved,
+)
