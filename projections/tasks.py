@@ -144,7 +144,9 @@ class _Lead:
             if not row.is_open:
                 task.state, task.rings_at = CANCELLED, None
                 continue
-            task.owner = task.owner if task.kind in NAMED else row.owner
+            if task.kind not in NAMED:
+                entered_by = row.entered_by if task.kind == COMPLETE_INFO else None  # A8
+                task.owner = row.owner or entered_by
             task.team, task.level_rank = row.team, rank
             task.paused = row.paused and task.kind != PAUSE
             task.rings_at = None if task.overdue or task.paused else task.due_at
@@ -328,11 +330,11 @@ EVENTS: tuple[type[Event], ...] = (
     e.LeadReassigned, e.LeadHandedOver, e.LeadClaimed, e.LeadTeamChanged, e.StageChanged,
 )  # fmt: skip
 
-_WITH_TEXT = {e.LeadPaused, t.LateReasonRecorded}
+_TEXTLESS = (e.InfoChanged, e.LeadConverted, e.LeadAssigned, e.StageChanged)
 PROJECTION = Projection(
     "tasks",
     1,
     EVENTS,
     (TIMED, TASKS),
-    masked(fold, textless=[event for event in EVENTS if event not in _WITH_TEXT]),
+    masked(fold, textless=_TEXTLESS),
 )

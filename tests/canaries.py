@@ -22,12 +22,12 @@ AT = datetime(2024, 5, 1, 1, 15, tzinfo=UTC)
 CLEAR = {
     "code", "follow_up", "external_id", "source_system", "stage", "previous", "policy", "sha256",
     "hash", "owner", "previous_owner", "team", "previous_team", "person", "by", "shared_with",
-    "pool", "into_code",
+    "pool", "into_code", "lead", "responsible", "supervisors",
     "source", "industry", "region", "customer_type", "campaign", "level", "segment", "method",
 }  # fmt: skip
 SAMPLES: Mapping[Any, Any] = {
     bool: True, int: 3, float: 1.5, Decimal: Decimal("85000.00"),
-    datetime: AT, date: date(2024, 5, 10),
+    datetime: AT, date: date(2024, 5, 10), Mapping[str, int]: {"late": 3},
 }  # fmt: skip
 CANARY = re.compile(r"139\d{8}|canary\d{8}")
 
@@ -54,12 +54,20 @@ class Canaries:
         return {name: self._value(hints[name], name, f"{place}.{name}") for name in names}
 
     def _value(self, hint: Any, name: str, place: str) -> Any:
+        if hint in SAMPLES:
+            return SAMPLES[hint]
         kinds = [kind for kind in get_args(hint) or (hint,) if kind is not NoneType]
+        if get_origin(hint) is tuple and kinds[0] == e.Details:
+            return (self._explanation(place),)
+        if get_origin(hint) is tuple and is_dataclass(kinds[0]):
+            return (kinds[0](**self._fields(kinds[0], place, {})),)
         if get_origin(hint) is tuple:
             return (self._text(name, place), self._text(name, place))
         if hint == e.Details:
             return self._details(place) if name == "details" else self._explanation(place)
         (kind,) = kinds
+        if get_origin(kind) is tuple:
+            return self._value(kind, name, place)
         if is_dataclass(kind):
             return kind(**self._fields(kind, place, {"kind": "labelling"}), kind="labelling")
         if kind is UUID:

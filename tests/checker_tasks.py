@@ -112,7 +112,7 @@ def _task(own: Sequence["Fact"], name: str) -> Row:
         "lead": began.stream,
         "name": name,
         "kind": kind,
-        "owner": given if own_owner or not seen else seen["owner"],
+        "owner": given if own_owner or not seen else _whose(seen, kind),
         "team": seen and seen["team"],
         "level_rank": {"high": 0, "medium": 1, "low": 2}.get(seen["level"], 3) if seen else 3,
         "since": _since(own[: start + 1], name),
@@ -131,6 +131,12 @@ def _task(own: Sequence["Fact"], name: str) -> Row:
         "rings_at": None if how != "open" or rung or paused else due_at,
         "position": began.position,
     }
+
+
+def _whose(seen: Row, kind: str) -> str | None:
+    """Completing is for whoever entered it, while nobody owns the lead."""
+    owner: str | None = seen["owner"]
+    return owner or (seen["entered_by"] if kind == "complete-info" else None)
 
 
 def _since(own: Sequence["Fact"], name: str) -> datetime | None:
@@ -171,7 +177,7 @@ def _lead(own: Sequence["Fact"]) -> Row:
         "owner": _latest(own, "owner"),
         "team": _latest(own, "team"),
         "level": _latest(own, "level"),
-        "entered_by": entered[0] if entered else None,
+        "entered_by": without_contacts(entered[0]) if entered else None,
         "historical": _is_historical(captures),
         "captured": bool(captures),
         **{flag: _last(topics, pair) == pair[0] for flag, pair in FLAGS.items()},

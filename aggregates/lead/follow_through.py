@@ -50,8 +50,13 @@ Rule = Callable[[_Change], Iterator[Event]]
 def follow_through(
     lead: Lead, decided: Sequence[Event], *, now: datetime, timing: Timing
 ) -> list[Event]:
-    """The events that follow from those `decided` on `lead`, by each of the rules in turn."""
+    """The events that follow from those `decided` on `lead`, by each of the rules in turn.
+
+    From nothing, nothing follows.
+    """
     follows: list[Event] = []
+    if not decided:
+        return follows
     after = fold(lead, decided)
     for rule in RULES:
         new = list(rule(_Change(lead, after, decided, now, timing)))
@@ -97,9 +102,10 @@ def _go_on(name: str, timer: Timer, stopped: datetime | None, c: _Change) -> Clo
     keeps = c.timing.clock(timer.kind)
     stopped_at = max(timer.since, stopped or timer.since)
     assert timer.due_at is not None
-    due_at = keeps.after(c.now, keeps.between(stopped_at, timer.due_at))
+    goes_on = max(c.now, stopped_at)  # a merge that was undone starts clocks behind the pause's end
+    due_at = keeps.after(goes_on, keeps.between(stopped_at, timer.due_at))
     spent = timer.spent + keeps.between(timer.since, stopped_at).total_seconds()
-    return Clock(name, c.now, due_at, spent)
+    return Clock(name, goes_on, due_at, spent)
 
 
 def _reached(c: _Change) -> Iterator[Event]:
@@ -122,12 +128,11 @@ def _reached(c: _Change) -> Iterator[Event]:
 
 
 def _done(c: _Change) -> Iterator[Event]:
-    """A contact with the customer does what revisits and next steps ask for."""
+    """A contact with the customer does what revisits and next steps had asked for by then."""
     for contact in c.decided:
         if isinstance(contact, FollowUpRecorded) and contact.connected and contact.occurred_at:
             for name, timer in c.before.timers.items():
-                asked = timer.kind in (timers.STAGE, timers.NEXT_STEP)
-                if asked and timer.since <= contact.occurred_at:
+                if timer.asked_at and timer.asked_at <= contact.occurred_at:
                     yield TaskDone(occurred_at=contact.occurred_at, task=name, by=contact.by)
 
 
@@ -140,10 +145,14 @@ def _left_stage(c: _Change) -> Iterator[Event]:
 
 
 def _entered_stage(c: _Change) -> Iterator[Event]:
-    """A stage may ask for a task: 方案提交, a revisit within 3 days (R53)."""
-    entered = [e for e in c.decided if isinstance(e, StageChanged)]
-    if entered and is_open(c.after):
-        yield from _tasks_of(c.after.stage, entered[-1].occurred_at or c.now, c.timing)
+    """A stage may ask for a task: 方案提交, a revisit within 3 days (R53).
+
+    It asks again when the lead is back in it.
+    """
+    entered = [e.occurred_at for e in c.decided if isinstance(e, StageChanged)]
+    if is_open(c.after) and (entered or c.opened):
+        since = entered[-1] if entered else None
+        yield from _tasks_of(c.after.stage, since or c.now, c.timing)
 
 
 def _tasks_of(stage: str | None, since: datetime, timing: Timing) -> Iterator[TaskScheduled]:
@@ -205,7 +214,7 @@ def _first_follow_up(lead: Lead, since: datetime, timing: Timing) -> FirstFollow
 def _another_level(c: _Change) -> Iterator[Event]:
     """Another level gives other time from the same start, and undoes no breach (decision 6)."""
     first, level = c.after.timers.get(timers.FIRST_FOLLOW_UP), level_of(c.after)
-    if first is None or first.level == level:
+    if first is None or level in (first.level, level_of(c.before)):
         return
     rules = c.timing.policies.response
     within = {

@@ -7,7 +7,6 @@ supervisor is gone when it has. None of them says anything while the lead is pau
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
 from aggregates.event import Event
@@ -22,13 +21,14 @@ STAGE = "stage"
 
 OF_THE_OWNER = frozenset({FIRST_FOLLOW_UP, ESCALATION})
 """Without an owner nobody is late."""
+DONE_BY_A_CONTACT = frozenset({STAGE, NEXT_STEP})
 
 
 @dataclass(frozen=True, slots=True)
 class Timer:
     """`due_at` None = it is to be done, and no instant is given for it. `since` and `spent` as in
     Clock. `owner` and `level`: for whom and by which level the first follow-up is due. `stage`: the
-    one that asks for a task of that kind.
+    one that asks for a task of that kind. `asked_at`: since when a contact does what is asked for.
     """
 
     kind: str
@@ -38,6 +38,7 @@ class Timer:
     owner: str | None = None
     level: str | None = None
     stage: str | None = None
+    asked_at: datetime | None = None
     overdue: bool = False
 
     @property
@@ -47,7 +48,7 @@ class Timer:
 
 
 Timers = Mapping[str, Timer]
-NONE: Timers = MappingProxyType({})
+NONE: Timers = {}
 
 
 def without(timers: Timers, *names: str) -> Timers:
@@ -71,7 +72,9 @@ def _issued(timers: Timers, event: t.FirstFollowUpTaskIssued) -> Timers:
 
 
 def _scheduled(timers: Timers, event: t.TaskScheduled) -> Timers:
-    return {**timers, event.task: Timer(event.kind, _at(event), event.due_at, stage=event.stage)}
+    asked_at = _at(event) if event.kind in DONE_BY_A_CONTACT else None
+    timer = Timer(event.kind, _at(event), event.due_at, stage=event.stage, asked_at=asked_at)
+    return {**timers, event.task: timer}
 
 
 def _moved(timers: Timers, event: t.DeadlinesMoved) -> Timers:

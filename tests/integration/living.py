@@ -13,7 +13,7 @@ from adapters.company import keep_clock, open_company
 from adapters.settings import Settings
 from adapters.simulated import run_until
 from adapters.write_side import WriteSide, open_write_side
-from aggregates.directory.events import PersonAdded, TeamAdded, SupervisorSet
+from aggregates.directory.events import PersonAdded, SupervisorSet, TeamAdded
 from aggregates.directory.state import person_id, team_id
 from aggregates.event import Event, Meta
 from commands.caller import Caller

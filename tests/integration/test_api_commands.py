@@ -30,8 +30,8 @@ async def test_a_captured_lead_has_an_address_a_version_and_a_position(api: Api)
     lead = answer.json()
     assert answer.status_code == 201
     assert answer.headers["location"] == f"/v1/leads/{lead['id']}"
-    assert answer.headers["etag"] == f'"{lead["version"]}"' == '"4"'
-    assert answer.headers["leadlog-position"] == "4"
+    assert answer.headers["etag"] == f'"{lead["version"]}"' == '"5"'
+    assert answer.headers["leadlog-position"] == "5"
     assert lead["code"].startswith("XLSH") and lead["code"].endswith("001")
     assert lead["stage"] == "待分配" and lead["disposition"] == "open"
     assert lead["captured_at"].endswith("+08:00")
@@ -155,7 +155,7 @@ async def test_a_command_that_changes_nothing_is_answered_all_the_same(api: Api)
     path = f"/v1/leads/{(await api.lead(owner='王芳'))['id']}"
     answer = await api.post(path + ":assign", {"owner": "王芳"})
     assert answer.status_code == 200
-    assert answer.headers["etag"] == '"6"' and answer.headers["leadlog-position"] == "6"
+    assert answer.headers["etag"] == '"8"' and answer.headers["leadlog-position"] == "8"
 
 
 async def test_any_script_and_long_text_survive_the_way_through(api: Api) -> None:
@@ -243,10 +243,10 @@ async def test_a_double_click_makes_one_lead(api: Api) -> None:
 
 async def test_if_match_lets_only_the_version_pass_that_was_seen(api: Api) -> None:
     path = f"/v1/leads/{(await api.lead())['id']}:assign"
-    answer = await api.post(path, {"owner": "王芳"}, headers={"If-Match": '"4"'})
-    assert answer.status_code == 200 and answer.headers["etag"] == '"6"'
-    stale = await api.post(path, {"owner": "李雷"}, headers={"If-Match": '"4"'})
-    assert "expected version 4, found 6" in problem(stale, 412, "version-mismatch")["detail"]
+    answer = await api.post(path, {"owner": "王芳"}, headers={"If-Match": '"5"'})
+    assert answer.status_code == 200 and answer.headers["etag"] == '"8"'
+    stale = await api.post(path, {"owner": "李雷"}, headers={"If-Match": '"5"'})
+    assert "expected version 5, found 8" in problem(stale, 412, "version-mismatch")["detail"]
     for nonsense in ("2", 'W/"2"', '"x"', "*", '"1", "2"'):
         answer = await api.post(path, {"owner": "李雷"}, headers={"If-Match": nonsense})
         problem(answer, 400, "invalid-parameter")

@@ -225,7 +225,7 @@ async def test_a_leavers_leads_go_to_one_person(company: Company) -> None:
     assert await company.hand_overs.of_person("leaver", "a", caller, "离职") == (11, [])
     owners = Counter([(await company.lead(lead)).owner for lead in leads])
     assert owners == {"leaver": 1, "a": 11}
-    [*_, handed] = await company.log.load(leads[2])
+    [*_, handed, _] = await company.log.load(leads[2])
     assert isinstance(handed, e.LeadHandedOver)
     assert (handed.previous_owner, handed.reason) == ("leaver", "离职")
     await anyio.to_thread.run_sync(catch_up, company.dsn)

@@ -18,6 +18,7 @@ from aggregates.directory.owners import has_gone
 from aggregates.lead import events as e
 from aggregates.lead.evolve import fold
 from aggregates.lead.state import Disposition, Lead
+from aggregates.lead.time_events import FirstFollowUpTaskIssued
 from aggregates.policy.ownership import Assignment, AssignmentRule, Target
 from aggregates.refusal import Refusal
 from commands.caller import Caller
@@ -79,8 +80,9 @@ async def test_a_lead_that_comes_back_gets_an_owner_who_is_there(
     """R102: reopened, unmerged, its conversion taken back; with the reason and the explanation."""
     lead = await with_somebody_gone(company, back=back)
     assert (lead.owner, lead.profile["team"]) == ("b", "east")
-    handed = (await company.log.load(lead.id))[-1]
+    *_, handed, task = await company.log.load(lead.id)
     assert isinstance(handed, e.LeadHandedOver)
+    assert isinstance(task, FirstFollowUpTaskIssued), "with time of their own (A31)"
     assert (handed.previous_owner, handed.reason) == ("a", OWNER_LEFT)
     assert handed.explanation == lead.explanation
     assert [c["person"] for c in lead.explanation["candidates"]] == ["b"]

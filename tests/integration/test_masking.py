@@ -21,6 +21,8 @@ from adapters.postgres.runner import catch_up
 from adapters.postgres.tables import connect
 from aggregates.event import Event, Meta
 from aggregates.lead import events as e
+from aggregates.lead import time_events as t
+from aggregates.review import events as r
 from commands.ports import NewEvents
 from projections.catalogue import PROJECTIONS
 from projections.reports.catalogue import REPORTS
@@ -29,6 +31,7 @@ from tests.canaries import Canaries, canaries
 from tests.integration.api_client import running
 from tests.integration.test_audit import run
 
+OF_A_LEAD = (*e.EVENTS, *t.EVENTS)
 ORIGINS = ((None, None), ("lists", True), ("crm", None))
 
 
@@ -69,12 +72,14 @@ def typed(dsn: str) -> Typed:
 
 def _lives(made: Canaries) -> Iterator[list[Event]]:
     for source, by_command in ORIGINS:
-        for later in (*((cls,) for cls in e.EVENTS), e.EVENTS):
+        for later in (*((cls,) for cls in OF_A_LEAD), OF_A_LEAD):
             origin = {"source_system": source, "by_command": by_command}
             given: dict[Any, Any] = {e.LeadCaptured: origin}
             if by_command:  # these have details from a history alone, and are as clear as that
                 given |= {cls: {"details": {}} for cls in (e.LeadAssigned, e.LeadConverted)}
             yield [made.event(cls, **given.get(cls, {})) for cls in (e.LeadCaptured, *later)]
+    for cls in r.EVENTS:
+        yield [made.event(cls)]
 
 
 @pytest.mark.parametrize("name", PROJECTIONS)
@@ -133,8 +138,9 @@ async def test_no_answer_of_the_api_shows_contact_details(typed: Typed) -> None:
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_no_replay_shows_contact_details(typed: Typed, form: str) -> None:
     """A4: an auditor sees that a value changed, not which number it was."""
-    per_origin = len(e.EVENTS) + 1
-    every_event = typed.streams[per_origin - 1 :: per_origin]
+    per_origin = len(OF_A_LEAD) + 1
+    of_leads = typed.streams[: per_origin * len(ORIGINS)]
+    every_event = of_leads[per_origin - 1 :: per_origin]
     assert len(every_event) == len(ORIGINS)
     for stream in every_event:
         done = run(typed.dsn, "audit", "replay", str(stream), "--format", form)
