@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import partial
+from heapq import heappop, heappush
 from uuid import UUID, uuid5
 
 from adapters.clock import SimulatedClock
@@ -24,6 +25,8 @@ from aggregates.directory import state as directory
 from aggregates.directory.register import add_person
 from aggregates.directory.team import add_team
 from aggregates.event import Meta
+from aggregates.lead.expire import next_due
+from aggregates.lead.state import Lead
 from commands.caller import Caller
 from commands.lead.entry import CaptureLead
 from commands.lead_loop import LeadLoop
@@ -53,10 +56,12 @@ async def drive(
     refused step is a defect of the plan and is raised.
     """
     clock = SimulatedClock(steps[0].at)
+    due = _Due()
     log = PostgresEventLog(dsn, simulated_now=clock.now)
     registry = PostgresRegistry(dsn)
+    loop = LeadLoop(log, registry, _StepClock(), company.zone, PublicHolidays())
     commands = LeadCommands(
-        LeadLoop(log, registry, _StepClock(), company.zone, PublicHolidays()),
+        loop,
         log,
         registry,
         _StepClock(),
@@ -68,21 +73,58 @@ async def drive(
     async def say(step: Step) -> None:
         _now.set(step.at)
         lead = None if isinstance(step.command, CaptureLead) else leads[step.lead]
-        await commands.execute(step.command, lead=lead, caller=Caller(step.actor), key=step.key)
+        caller = Caller(step.actor)
+        reply = await commands.execute(step.command, lead=lead, caller=caller, key=step.key)
+        due.note(reply.state)
+
+    async def recall(lead: UUID) -> None:
+        due.note(await loop.read(lead))
+
+    async def ring(lead: UUID, at: datetime) -> None:
+        _now.set(at)
+        due.note((await loop.fire(lead)).state)
+
+    async def ring_by(instant: datetime) -> None:
+        while ringing := due.by(instant):
+            await _all(ring(lead, at) for lead, at in ringing)
 
     recorded_until = company.last_recorded_at or steps[0].at
     try:
         await _enrol(log, clock.now())
         await _found_teams(log, clock.now())
+        if company.last_recorded_at:
+            await _all(recall(lead) for lead in leads.values())
         for window in windows(steps, WINDOW):
             if window[-1].at >= recorded_until:
                 clock.move_to(window[-1].at)
+                await ring_by(window[0].at)
                 for turn in turns(window):
                     await _all(map(say, turn))
             progress(len(window))
+        await ring_by(clock.now())
     finally:
         await log.close()
         await registry.close()
+
+
+class _Due:
+    """Which lead's clock rings when, as the commands leave them."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[datetime, UUID]] = []
+
+    def note(self, lead: Lead) -> None:
+        """Wake up for this lead when its next clock rings."""
+        if due := next_due(lead):
+            heappush(self._heap, (due.at, lead.id))
+
+    def by(self, instant: datetime) -> list[tuple[UUID, datetime]]:
+        """The leads whose clocks ring by an instant, each once, with the last of its instants."""
+        ringing: dict[UUID, datetime] = {}
+        while self._heap and self._heap[0][0] <= instant:
+            at, lead = heappop(self._heap)
+            ringing[lead] = at
+        return list(ringing.items())
 
 
 async def _all(work: Iterable[Awaitable[None]]) -> None:
