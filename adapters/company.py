@@ -40,6 +40,10 @@ class Company:
     last_recorded_at: datetime | None
     clock_at: datetime | None = None
 
+    def simulated_now(self) -> datetime | None:
+        """Where a simulated clock stands; None where time is real."""
+        return self.clock().now() if self.clock_kind == "simulated" else None
+
     def clock(self) -> Clock:
         """The clock that a service on this database runs by."""
         return clock_of(self.clock_kind, latest(self.last_recorded_at, self.clock_at))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
@@ -57,18 +58,20 @@ def import_history(
     zone: ZoneInfo,
     mark: Mark,
     mapping: HistoryMapping,
+    simulated_now: datetime | None = None,
     errors: Path | None = None,
     progress: Callable[[int, int], None] = lambda _read, _size: None,
 ) -> Tally:
     """Take a file in. With `errors` broken rows go there, else the first one raises BrokenRow.
 
     Raises Unreadable when the file cannot be read on. Either way the rows before are in the log.
-    `progress` is told the bytes read and the file's size.
+    `progress` is told the bytes read and the file's size. `simulated_now` is when it happens in a
+    simulated company.
     """
     started, tally = time.monotonic(), Tally()
     with ExitStack() as stack:
         file = stack.enter_context(closing(HistoryFile(path)))
-        log = stack.enter_context(closing(HistoryLog(dsn, source, zone, mark)))
+        log = stack.enter_context(closing(HistoryLog(dsn, source, zone, mark, simulated_now)))
         aside = stack.enter_context(_Aside(errors)) if errors else None
         writer = stack.enter_context(ThreadPoolExecutor(1, "history-writer"))
         under_way: Future[Stored] | None = None

@@ -69,6 +69,7 @@ def _import(
                 zone=company.zone,
                 mark=marker(company.ledger_key),
                 mapping=mapping,
+                simulated_now=company.simulated_now(),
                 errors=errors,
                 progress=lambda done, size: bar.update(task, completed=done, total=size or None),
             )

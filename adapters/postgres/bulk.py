@@ -11,7 +11,7 @@ taken in the order of the rows. So an import that was killed and run again leave
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -29,7 +29,7 @@ from commands.history import Fact, row_id, source_id
 from commands.marks import Mark, of_details
 
 LOCK = "SELECT log.lock_for_append()"
-HEAD = "SELECT position, stamp FROM log.head(NULL)"
+HEAD = "SELECT position, stamp FROM log.head(%s)"
 # Which of these seqs are in the log already.
 KNOWN = (
     "SELECT seqs * (SELECT range_agg(int8range(s, s, '[]')) FROM unnest(%b::bigint[]) s)"
@@ -75,7 +75,14 @@ class HistoryLog:
     later leads are found to be the same (A1).
     """
 
-    def __init__(self, dsn: str, source: str, zone: ZoneInfo, mark: Mark) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        source: str,
+        zone: ZoneInfo,
+        mark: Mark,
+        simulated_now: datetime | None = None,
+    ) -> None:
         self._conn: Connection = connect(dsn, "leadlog_writer", autocommit=True)
         # Each statement sees what was committed before it: what is read behind the lock is true.
         self._conn.isolation_level = IsolationLevel.READ_COMMITTED
@@ -83,6 +90,7 @@ class HistoryLog:
         self._namespace = source_id(source)
         self._zone = zone
         self._mark = mark
+        self._simulated_now = simulated_now
         actor = msgspec.json.encode(f"import:{source}")
         self._meta_start = b'{"actor":' + actor + b',"command_id":"'
         self._directory: set[UUID] = set()  # entries that are in the log for sure
@@ -115,7 +123,7 @@ class HistoryLog:
 
     def _copy(self, facts: Sequence[Fact], named: Named) -> int:
         """Append the facts behind the head of the log; returns the number of events."""
-        position, stamp = self._one(HEAD)
+        position, stamp = self._one(HEAD, self._simulated_now)
         versions = self._versions(facts, named)
         codes = self._codes(facts, local_date(stamp, self._zone))
         start = position
