@@ -12,6 +12,7 @@ from adapters.postgres.runner import catch_up_on
 from adapters.postgres.tables import connect as connect_projector
 from adapters.settings import StartupError
 from adapters.write_side import open_write_side
+from aggregates.values import local_time
 
 MOST_STEPS = 100_000
 """At one instant; more means that a process never comes to an end."""
@@ -32,7 +33,7 @@ async def run_until(
         )
     start = company.clock().now()
     if until < start:
-        raise StartupError(f"the clock stands at {start.isoformat()}: time never goes back")
+        raise StartupError(f"the clock stands at {local_time(start, company.zone)}: time never goes back")
     clock = SimulatedClock(start)
     async with AsyncExitStack() as stack:
         lease = await stack.enter_async_context(await connect(dsn))
