@@ -75,11 +75,12 @@ async def _carry_out(dsn: str, command: Command, subject: Subject) -> Any:
         return await workloads.in_pools()
 
     company_zone = ZoneInfo(zone or Settings().timezone)
-    loop = LeadLoop(log, registry, clock, company_zone, PublicHolidays())
+    holidays = PublicHolidays()
+    loop = LeadLoop(log, registry, clock, company_zone, holidays)
     hand_overs = HandOvers(loop, registry, workloads, clock, company_zone)
     leavers = Leavers(open_leads, in_pools, tokens.revoke, hand_overs)
     key = secrets.token_bytes(32)  # nothing here is repeatable, so nobody compares fingerprints
-    commands = DirectoryCommands(log, registry, clock, key, leavers)
+    commands = DirectoryCommands(log, registry, clock, key, leavers, holidays)
     try:
         reply = await commands.execute(command, subject, Request(Caller(operator())))
     finally:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import takewhile
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from aggregates.policy.time import Calendar
 
 MOST_DAYS = 3_660
 """How far a due instant is looked for: ten years."""
+DAY, SECOND, NOTHING = timedelta(days=1), timedelta(seconds=1), timedelta(0)
 
 Interval = tuple[datetime, datetime]
 
@@ -35,73 +36,112 @@ class WallClock:
 
     def between(self, start: datetime, end: datetime) -> timedelta:
         """How long that is."""
-        return max(end - start, timedelta(0))
+        return max(end - start, NOTHING)
 
 
 WALL = WallClock()
 
 
+class Day(NamedTuple):
+    """Whether a local day is worked, and what says so."""
+
+    works: bool
+    why: Literal["weekday", "weekend", "holiday", "make-up", "company"]
+
+
 class WorkingTime:
-    """The company's working hours count. `special` says which days are other than usual: True = a
-    make-up working day, False = a holiday (调休).
+    """The company's working hours count: what its clocks show within an interval of a working day.
+
+    `special` says which days are other than usual: True = a make-up working day, False = a
+    holiday (调休). An hour that the clocks skip does not count, one that they repeat counts twice.
     """
 
     def __init__(
         self, calendar: Calendar, zone: ZoneInfo, special: Callable[[date], bool | None]
     ) -> None:
-        self._calendar, self._zone, self._special = calendar, zone, special
+        self._weekdays, self._zone, self._special = frozenset(calendar.weekdays), zone, special
+        self._open, self._closed = frozenset(calendar.open), frozenset(calendar.closed)
         self._intervals = [_times(interval) for interval in calendar.intervals]
         self._known: dict[date, tuple[Interval, ...]] = {}
 
     def after(self, start: datetime, length: timedelta) -> datetime:
-        """The first working instant by which `length` has been counted; `start` if it is zero.
+        """The first instant by which `length` has been counted; `start` if it is zero.
 
-        ValueError if that is not within `MOST_DAYS`.
+        So what is due when an interval ends is due then, not when the next one opens. ValueError
+        if that is not within `MOST_DAYS`.
         """
-        if length <= timedelta(0):
+        if length <= NOTHING:
             return start
-        for opens, closes in self._from(start):
+        for opens, closes in self._from(start, MOST_DAYS):
             if length <= closes - opens:
                 return opens + length
             length -= closes - opens
-        raise ValueError(f"the calendar has too little working time in {MOST_DAYS} days")
+        raise ValueError(
+            f"the calendar lacks working time: {length} are left to count after {MOST_DAYS} days;"
+            " activate one with more intervals or weekdays, or fewer closed days"
+        )
 
     def between(self, start: datetime, end: datetime) -> timedelta:
-        """The working time from `start` to `end`."""
-        spans = takewhile(lambda span: span[0] < end, self._from(start))
-        return sum((min(closes, end) - opens for opens, closes in spans), timedelta(0))
+        """The working time from `start` to `end`; looks at each local day between them once."""
+        left = self._from(start, (end - start).days + 3)
+        spans = takewhile(lambda span: span[0] < end, left)
+        return sum((min(closes, end) - opens for opens, closes in spans), NOTHING)
 
     def intervals(self, day: date) -> tuple[Interval, ...]:
-        """The working intervals of a local day, UTC, in order."""
+        """The working intervals of a local day, UTC, in order. One in which the clocks change is
+        two, one up to the change and one from there.
+        """
         if day not in self._known:
             if len(self._known) > MOST_DAYS:
                 self._known.clear()
-            works = self.works_on(day)
-            spans = [self._span(day, *times) for times in self._intervals] if works else []
+            spans = self._spans(day) if self.day(day).works else ()
             self._known[day] = tuple((opens, closes) for opens, closes in spans if opens < closes)
         return self._known[day]
 
-    def works_on(self, day: date) -> bool:
+    def day(self, day: date) -> Day:
         """The company's own exceptions come first, then the country's, then the weekday."""
         text = day.isoformat()
-        if text in self._calendar.open or text in self._calendar.closed:
-            return text in self._calendar.open
+        if text in self._open or text in self._closed:
+            return Day(text in self._open, "company")
         special = self._special(day)
-        return day.isoweekday() in self._calendar.weekdays if special is None else special
+        if special is not None:
+            return Day(special, "make-up" if special else "holiday")
+        works = day.isoweekday() in self._weekdays
+        return Day(works, "weekday" if works else "weekend")
 
-    def _from(self, start: datetime) -> Iterator[Interval]:
-        """What is left of the working intervals from an instant on, bounded."""
+    def _from(self, start: datetime, days: int) -> Iterator[Interval]:
+        """What is left of the working intervals from an instant on, for so many local days."""
         day = start.astimezone(self._zone).date()
-        for n in range(MOST_DAYS):
+        for n in range(days):
             for opens, closes in self.intervals(day + timedelta(days=n)):
                 if closes > start:
                     yield max(opens, start), closes
 
-    def _span(self, day: date, opens: timedelta, closes: timedelta) -> Interval:
-        midnight = datetime.combine(day, time())
-        local = (midnight + opens, midnight + closes)
-        first, last = (at.replace(tzinfo=self._zone).astimezone(UTC) for at in local)
-        return first, last
+    def _spans(self, day: date) -> Iterator[Interval]:
+        midnight = datetime.combine(day, time(), UTC)
+        earlier, later = midnight - DAY, midnight + 2 * DAY  # around the day in every zone
+        before, then = self._offset(earlier), self._offset(later)
+        if before == then:
+            yield from ((midnight + a - before, midnight + b - before) for a, b in self._intervals)
+        else:
+            change = self._change(earlier, later, before)
+            for a, b in self._intervals:
+                yield midnight + a - before, min(midnight + b - before, change)
+            for a, b in self._intervals:
+                yield max(midnight + a - then, change), midnight + b - then
+
+    def _change(self, earlier: datetime, later: datetime, before: timedelta) -> datetime:
+        """The second from which on the clocks are not that far from UTC any more."""
+        while later - earlier > SECOND:
+            middle = earlier + (later - earlier) // (2 * SECOND) * SECOND
+            if self._offset(middle) == before:
+                earlier = middle
+            else:
+                later = middle
+        return later
+
+    def _offset(self, at: datetime) -> timedelta:
+        return at.astimezone(self._zone).utcoffset() or NOTHING
 
 
 def _times(interval: str) -> tuple[timedelta, timedelta]:

@@ -25,6 +25,7 @@ from commands.company.teams import AddTeam
 from commands.company.wiring import Facts, Kind, Subject, Wiring
 from commands.fields import Command
 from commands.hand_over import HandedOver
+from commands.holidays import Holidays
 from commands.leads import COMMANDS
 from commands.loop import (
     CommandLoop,
@@ -99,6 +100,7 @@ class DirectoryCommands:
         clock: Clock,
         key: bytes,
         leavers: Leavers,
+        holidays: Holidays,
     ) -> None:
         kinds = {wiring.kind for wiring in WIRING.values()}
         self._loops: dict[Kind[Any], CommandLoop[Any]] = {
@@ -109,6 +111,7 @@ class DirectoryCommands:
         self._clock = clock
         self._hash = partial(blake2b, key=key, digest_size=16)
         self._leavers = leavers
+        self._holidays = holidays
 
     async def execute(self, command: Command, subject: Subject, request: Request) -> Reply[Any]:
         """Carry a command out. Raises Refusal, VersionMismatch, CommandReused or Unavailable."""
@@ -116,7 +119,7 @@ class DirectoryCommands:
         if isinstance(command, DeactivatePerson):
             reply = await self._deactivate(command, subject, register, request)
         else:
-            facts = Facts(self._clock.now(), subject, register)
+            facts = Facts(self._clock.now(), subject, register, holidays=self._holidays)
             reply = await self._run(command, await self._counted(command, facts), request)
         if isinstance(command, AddPerson | ChangePerson) and command.team:
             await self._know_team(command.team, register, request)

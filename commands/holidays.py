@@ -12,7 +12,9 @@ class Holidays(Protocol):
     """Where they come from."""
 
     def special(self, country: str) -> Special:
-        """Those of a country by its ISO 3166 code; of none for an empty one."""
+        """Those of a country by its ISO 3166 code; none for an empty one. ValueError for a country
+        that nothing is known about.
+        """
         ...
 
 

@@ -5,6 +5,7 @@ follows from the decision as time runs goes into the decision's commit. So the l
 was done and when, never on how soon the sweep for due clocks comes by (P5).
 """
 
+import logging
 from collections.abc import Sequence
 from functools import partial
 from uuid import UUID, uuid5
@@ -17,10 +18,12 @@ from aggregates.lead.follow_through import arm, follow_through
 from aggregates.lead.state import Lead
 from aggregates.lead.timing import Timing
 from aggregates.working_time import WorkingTime
-from commands.holidays import Holidays, NoHolidays
+from commands.holidays import Holidays, NoHolidays, Special
 from commands.loop import Beside, CommandLoop, Decide, Decision, Held, Intent, Reply, by_state
 from commands.ports import Clock, EventLog
 from commands.register import Register, Registry
+
+logger = logging.getLogger("leadlog.leads")
 
 DEADLINES = "process:deadlines"
 TIMERS = UUID("2f8f4f8e-6a57-4e0c-9a0b-3d1c1b7f9e64")
@@ -91,9 +94,16 @@ class LeadLoop(CommandLoop[Lead]):
 
     def _timing_of(self, register: Register) -> Timing:
         calendar = register.policies.calendar.rules
-        special = self._holidays.special(calendar.holidays)
-        working = WorkingTime(calendar, self._zone, special)
+        working = WorkingTime(calendar, self._zone, self._special(calendar.holidays))
         return Timing(register.policies, working, self._zone, register.supervisors)
+
+    def _special(self, country: str) -> Special:
+        """An earlier program took any country; then its holidays are days like any other."""
+        try:
+            return self._holidays.special(country)
+        except ValueError as error:
+            logger.error("the calendar's holidays: %s", error)
+            return NoHolidays().special(country)
 
     def _timely(self, decision: Decision[Lead], timing: Timing) -> Decision[Lead]:
         if isinstance(decision, Beside):

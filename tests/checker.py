@@ -30,6 +30,10 @@ TABLES = {
     "duplicates": ("suspicions", "dismissals"),
     "workload": ("carried", "people"),
     "tasks": ("timed_leads", "tasks"),
+    "sla": ("lead_teams", "response_tasks", "lead_pauses"),
+    "assignments": ("assignments", "candidates"),
+    "reviewing": ("standings", "lapses"),
+    "reviews": ("reviews",),
 }
 PARKED = (
     "SELECT p.name, p.position FROM projection.parked p"
@@ -44,6 +48,12 @@ KEYS = {
     "people": ("person",),
     "channels": ("source",),
     "tasks": ("lead", "name"),
+    "response_tasks": ("position",),
+    "lead_pauses": ("position",),
+    "assignments": ("position",),
+    "candidates": ("position", "person"),
+    "lapses": ("position",),
+    "reviews": ("review",),
 }
 
 
@@ -166,12 +176,12 @@ def _log_faults(facts: Sequence[Fact]) -> Iterator[str]:
 def _command_faults(facts: Sequence[Fact], ledger: dict[UUID, int]) -> Iterator[str]:
     """Each command is in the ledger with its last event, and its events were one commit."""
     effects: defaultdict[UUID, list[Fact]] = defaultdict(list)
-    marked: defaultdict[str, set[int]] = defaultdict(set)
+    marked: defaultdict[str, set[UUID | int]] = defaultdict(set)
     for fact in facts:
         if (command := fact.command) is not None:
             effects[command].append(fact)
         for mark in MARK.findall(fact.text):
-            marked[mark].add(fact.position)
+            marked[mark].add(fact.command or fact.position)
     for command, own in effects.items():
         positions = [f.position for f in own]
         if positions != list(range(positions[0], positions[0] + len(own))):
@@ -180,9 +190,9 @@ def _command_faults(facts: Sequence[Fact], ledger: dict[UUID, int]) -> Iterator[
             yield f"command {command} was not one commit on one stream: positions {positions}"
         if (noted := ledger.get(command)) != positions[-1]:
             yield f"command {command} ended at {positions[-1]}, its ledger says {noted}"
-    for mark, at in marked.items():
-        if len(at) > 1:
-            yield f"{mark} was carried out more than once: positions {sorted(at)}"
+    for mark, commands in marked.items():
+        if len(commands) > 1:
+            yield f"{mark} was carried out more than once: {sorted(map(str, commands))}"
     ends = {f.position: f.command for f in facts}
     for command, position in ledger.items():
         if position not in ends or ends[position] not in (None, command):

@@ -2,12 +2,25 @@
 
 from collections.abc import Iterable
 
+DAYS = 366
+HOURS = DAYS * 24
+MINUTES = HOURS * 60
+"""In a year, the longest time that a rule may give."""
+
 
 def above_zero(**fields: int) -> None:
     """Every one of these is above 0."""
     for name, value in fields.items():
         if value <= 0:
             raise ValueError(f"{name} must be above 0")
+
+
+def above_zero_up_to(most: int, **fields: int) -> None:
+    """The same, and none is beyond `most`: what is due in a century is due never."""
+    above_zero(**fields)
+    for name, value in fields.items():
+        if value > most:
+            raise ValueError(f"{name} must be at most {most:,}")
 
 
 def named_apart(what: str, names: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aggregates.lead.events import PROFILE
-from aggregates.policy.checks import above_zero, named_apart
+from aggregates.policy.checks import MINUTES, above_zero_up_to, named_apart
 
 Level = Literal["high", "medium", "low", "unrated"]
 """Intent; only the level drives time limits (A5)."""
@@ -31,7 +31,7 @@ class Completeness:
         unknown = {*self.required, *self.contact_details} - set(PROFILE)
         if unknown:
             raise ValueError(f"{min(unknown)} is no field of a lead: use {', '.join(PROFILE)}")
-        above_zero(complete_within_minutes=self.complete_within_minutes)
+        above_zero_up_to(MINUTES, complete_within_minutes=self.complete_within_minutes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

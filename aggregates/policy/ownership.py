@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from aggregates.policy.checks import above_zero, named_apart
+from aggregates.policy.checks import DAYS, above_zero, above_zero_up_to, named_apart
 
 Kind = Literal["person", "team", "supervisor", "pool", "everybody"]
 
@@ -74,7 +74,7 @@ class Pools:
     def __post_init__(self) -> None:
         named_apart("pools", (pool.name for pool in self.pools))
         if self.recycle_after_days is not None:
-            above_zero(recycle_after_days=self.recycle_after_days)
+            above_zero_up_to(DAYS, recycle_after_days=self.recycle_after_days)
 
     def find(self, name: str) -> PoolRules | None:
         """The pool of this name."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
-from aggregates.policy.checks import above_zero, named_apart
+from aggregates.policy.checks import HOURS, above_zero_up_to, named_apart
 
 _TIME = r"(?:[01]\d|2[0-3]):[0-5]\d"
 INTERVAL = re.compile(f"{_TIME}-(?:{_TIME}|24:00)", re.ASCII)
@@ -15,9 +15,9 @@ DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Response:
     """First follow-up due after assignment by level, escalation after that (R38-R40, R104-R106,
-    A10). Hours, above 0; an `*_escalate_after_hours` is for that level in place of the one for all
-    (A11). `clock`: whether every hour counts, or those of the calendar; it holds for completing
-    information as well. `late_reasons` are offered for being late (R42).
+    A10). Hours, above 0 and at most a year's; an `*_escalate_after_hours` is for that level in
+    place of the one for all (A11). `clock`: whether every hour counts, or those of the calendar;
+    it holds for completing information as well. `late_reasons` are offered for being late (R42).
     """
 
     high_hours: int = 24
@@ -34,7 +34,8 @@ class Response:
 
     def __post_init__(self) -> None:
         named_apart("late_reasons", self.late_reasons)
-        above_zero(
+        above_zero_up_to(
+            HOURS,
             high_hours=self.high_hours,
             medium_hours=self.medium_hours,
             low_hours=self.low_hours,
@@ -44,7 +45,7 @@ class Response:
         for level in ("high", "medium", "low", "unrated"):
             name = f"{level}_escalate_after_hours"
             if (hours := getattr(self, name)) is not None:
-                above_zero(**{name: hours})
+                above_zero_up_to(HOURS, **{name: hours})
 
     def due_within(self, level: str) -> timedelta:
         """How long the owner has to reach the customer."""

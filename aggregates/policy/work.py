@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aggregates.lead.state import PIPELINE, WON
-from aggregates.policy.checks import above_zero, named_apart
+from aggregates.policy.checks import DAYS, HOURS, above_zero, above_zero_up_to, named_apart
 
 Basis = Literal["contract_signed", "first_order"]
 CONTRACT_SIGNED: Basis = "contract_signed"
@@ -37,8 +37,8 @@ class Pipeline:
         if len(set(self.stages)) < len(self.stages):
             raise ValueError("a stage stands twice in the pipeline")
         for task in self.tasks:
-            if task.stage not in self.stages or task.after_days <= 0:
-                raise ValueError(f"task {task.task}: name a stage of the pipeline and days above 0")
+            if task.stage not in self.stages or not 0 < task.after_days <= DAYS:
+                raise ValueError(f"task {task.task}: a stage of the pipeline and 1 to {DAYS} days")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,10 +54,8 @@ class FollowUpQuality:
     late_recording_after_hours: int = 24
 
     def __post_init__(self) -> None:
-        above_zero(
-            minimum_length=self.minimum_length,
-            late_recording_after_hours=self.late_recording_after_hours,
-        )
+        above_zero(minimum_length=self.minimum_length)
+        above_zero_up_to(HOURS, late_recording_after_hours=self.late_recording_after_hours)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,7 +103,7 @@ class PauseRules:
     max_days: int = 90
 
     def __post_init__(self) -> None:
-        above_zero(max_days=self.max_days)
+        above_zero_up_to(DAYS, max_days=self.max_days)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,4 +116,5 @@ class CleanUp:
 
     def __post_init__(self) -> None:
         named_apart("reasons", self.reasons)
-        above_zero(wrong_number_attempts=self.wrong_number_attempts, silent_days=self.silent_days)
+        above_zero(wrong_number_attempts=self.wrong_number_attempts)
+        above_zero_up_to(DAYS, silent_days=self.silent_days)

@@ -8,11 +8,12 @@ from pydantic import ConfigDict, Field
 
 from aggregates.directory import person as decide
 from aggregates.directory.person import UNCHANGED, Changes, Duties
+from aggregates.directory.preferences import set_preferences
 from aggregates.directory.register import add_person
-from aggregates.directory.state import Coverage, Person, evolve, person_id
+from aggregates.directory.state import Coverage, Person, Preferences, evolve, person_id
 from aggregates.event import Event
 from commands.company.wiring import Facts, Kind, Wiring
-from commands.fields import Command, Day, Email, Label, Name, Note, example
+from commands.fields import Command, Day, Email, Label, LocalTime, Name, Note, example
 
 Decide = Callable[[Person], Sequence[Event]]
 Values = Annotated[tuple[Name, ...], Field(max_length=200)]
@@ -58,6 +59,25 @@ class ChangePerson(Command):
     """Their share of new leads beside others'; 1 is normal."""
     capacity: Annotated[int, Field(le=1_000_000)] | None = None
     """The most open, unpaused leads that they are given."""
+
+
+class SetNotifications(Command):
+    """How a person is told of what concerns them; a field that is not given stays (R36)."""
+
+    model_config = ConfigDict(
+        json_schema_extra=example(
+            channels=["in-app", "email"], language="en", quiet_from="22:00", quiet_to="07:30"
+        )
+    )
+
+    channels: Annotated[tuple[Name, ...], Field(max_length=10)] | None = None
+    """in-app (always there), email, chat; null = in-app and email"""
+    language: Name | None = None
+    """zh or en; null = zh"""
+    quiet_from: LocalTime | None = None
+    """Local time of the company from which on only the list in the product is added to."""
+    quiet_to: LocalTime | None = None
+    """Its end, on the next day where it is not later; what waited is sent then."""
 
 
 class NoteAbsence(Command):
@@ -127,6 +147,14 @@ def _change(c: ChangePerson, facts: Facts) -> Decide:
     return partial(decide.change_person, now=facts.now, changes=changes, duties=_duties(facts))
 
 
+def _set_notifications(c: SetNotifications, facts: Facts) -> Decide:
+    usual = Preferences()
+    given = {name: getattr(c, name) for name in c.model_fields_set}
+    for name in {"channels", "language"} & given.keys():
+        given[name] = given[name] or getattr(usual, name)
+    return partial(set_preferences, now=facts.now, given=given)
+
+
 def _note_absence(c: NoteAbsence, facts: Facts) -> Decide:
     return partial(
         decide.note_absence, now=facts.now, since=c.since, until=c.until, reason=c.reason or None
@@ -160,6 +188,7 @@ def _reactivate(c: ReactivatePerson, facts: Facts) -> Decide:
 WIRING: Mapping[type[Command], Wiring] = {
     AddPerson: Wiring(PERSON, _add),
     ChangePerson: Wiring(PERSON, _change),
+    SetNotifications: Wiring(PERSON, _set_notifications),
     NoteAbsence: Wiring(PERSON, _note_absence),
     CancelAbsence: Wiring(PERSON, _cancel_absence),
     DeactivatePerson: Wiring(PERSON, _deactivate),

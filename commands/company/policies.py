@@ -12,6 +12,7 @@ from aggregates.policy.activate import Versions, activate, evolve, initial, poli
 from aggregates.policy.book import BUILT_IN, as_document
 from aggregates.policy.events import PolicyVersionActivated
 from commands.company.rule_targets import require_known_targets
+from commands.company.rule_time import require_working_time
 from commands.company.wiring import Facts, Kind, Wiring
 from commands.fields import Command, Note, example
 from commands.policy_documents import known_kind, read
@@ -42,6 +43,7 @@ def _activate(c: ActivatePolicy, facts: Facts) -> Decide:
         events = activate(versions, now=facts.now, rules=rules, reason=c.reason or None)
         if events:
             require_known_targets(rules, facts.register, facts.in_pools)
+            require_working_time(rules, facts.register.policies, facts.holidays, facts.now)
         return events
 
     return decide

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from aggregates.event import Event
 from aggregates.refusal import Refusal
+from commands.holidays import Holidays, NoHolidays
 from commands.loop import Versioned
 from commands.register import Register
 
@@ -24,7 +25,8 @@ class Subject(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a decision needs besides the command. `open_leads`: how many are owned by somebody who
-    may own none afterwards; `in_pools`: how many each pool holds, for other rules on pools.
+    may own none afterwards; `in_pools`: how many each pool holds, for other rules on pools;
+    `holidays`: where those of a calendar's country come from.
     """
 
     now: datetime
@@ -32,6 +34,7 @@ class Facts:
     register: Register
     open_leads: int = 0
     in_pools: Mapping[str, int] = field(default_factory=dict)
+    holidays: Holidays = field(default_factory=NoHolidays)
 
 
 @dataclass(frozen=True)
