@@ -102,7 +102,7 @@ class LeadLoop(CommandLoop[Lead]):
         try:
             return self._holidays.special(country)
         except ValueError as error:
-            logger.error("the calendar's holidays: %s", error)
+            logger.warning("the calendar's holidays: %s", error)
             return NoHolidays().special(country)
 
     def _timely(self, decision: Decision[Lead], timing: Timing) -> Decision[Lead]:
