@@ -41,6 +41,11 @@ def local_time(instant: datetime, zone: ZoneInfo) -> str:
     return instant.astimezone(zone).isoformat(timespec="seconds")
 
 
+def latest(a: datetime | None, b: datetime | None) -> datetime | None:
+    """The later of two instants; an unknown one does not count."""
+    return max(a, b) if a and b else a or b
+
+
 def money(value: Decimal) -> Decimal:
     """An amount in the company currency, to the cent."""
     return value.quantize(CENT, ROUND_HALF_UP)

@@ -15,7 +15,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 from uuid import UUID, uuid5
@@ -25,6 +25,7 @@ from aggregates.event import Meta
 from aggregates.lead.assign import assign_by_rule, awaits_assignment, waits_by
 from aggregates.lead.choice import Choice, Chooser, Kind, kind_of, profile_of
 from aggregates.lead.state import Lead
+from aggregates.review.periods import DAY, midnight
 from aggregates.values import local_date
 from commands.loop import CommandLoop, Contended, Intent, Reply, by_state
 from commands.ports import Clock, Unavailable, Waiting, Workload, Workloads
@@ -38,7 +39,7 @@ ACTOR = f"process:{NAME}"
 COMMANDS = UUID("7d0f4c1e-2f5b-4a77-9a0e-6c1d8e3b5f24")
 PAGE = 512
 IN_FLIGHT = 128
-AGAIN_SECONDS = 0.2
+AGAIN = timedelta(seconds=0.2)
 """At least so long between two tries at the leads that nobody could be found for."""
 
 logger = logging.getLogger("leadlog.processes")
@@ -75,7 +76,8 @@ class Assignment:
         self._queue: _Queue | None = None
         self._waits_by: object = None
         self._circumstances: object = None
-        self._passed = 0.0
+        self._passed = datetime.min.replace(tzinfo=UTC)
+        self._chances_changed = False
         self._in_flight = asyncio.Semaphore(IN_FLIGHT)
 
     async def step(self) -> bool:
@@ -101,8 +103,12 @@ class Assignment:
         return queue.goes_on or self._backlog.is_passing
 
     async def next_at(self) -> datetime | None:
-        """No instant makes a lead need an owner, but for a day on which somebody is back."""
-        return None
+        """When those that nobody was free for are tried again; with another day people are back."""
+        if not self._backlog:
+            return None
+        if self._chances_changed:
+            return self._passed + AGAIN
+        return midnight(local_date(self._clock.now(), self._zone) + DAY, self._zone)
 
     def _queue_for(self, register: Register, workload: Workload) -> "_Queue":
         """Where to go on; all that wait are looked at anew when what they wait by has changed."""
@@ -115,9 +121,10 @@ class Assignment:
     def _begin_pass(self, register: Register, day: date, workload: Workload) -> None:
         """Try those left over once more, if their chances have changed."""
         circumstances = (register.position, day, workload.loads)
-        over_soon = self._backlog.is_passing or time.monotonic() < self._passed + AGAIN_SECONDS
-        if not over_soon and circumstances != self._circumstances:
-            self._circumstances, self._passed = circumstances, time.monotonic()
+        self._chances_changed, now = circumstances != self._circumstances, self._clock.now()
+        over_soon = self._backlog.is_passing or self._passed <= now < self._passed + AGAIN
+        if not over_soon and self._chances_changed:
+            self._circumstances, self._passed, self._chances_changed = circumstances, now, False
             self._backlog.begin_pass()
 
     async def _choose(
@@ -203,7 +210,11 @@ class Assignment:
 
     async def _send(self, lead: Lead, choice: Choice, register: Register) -> Reply[Lead]:
         decide = partial(
-            assign_by_rule, now=self._clock.now(), choice=choice, policies=register.policies
+            assign_by_rule,
+            now=self._clock.now(),
+            choice=choice,
+            policies=register.policies,
+            supervisors=register.supervisors,
         )
         self._loop.remember(lead.id, lead)
         intent = Intent(lead.id, by_state(decide), Meta(ACTOR, command_id(lead)), b"")

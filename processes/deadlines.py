@@ -55,10 +55,9 @@ class Deadlines:
         return await self._due_leads.next_at()
 
     async def _arm(self, now: datetime) -> bool:
-        found = await self._due_leads.unarmed(now - LOOKS_BACK, self._armed, PAGE)
+        reflected, found = await self._due_leads.unarmed(now - LOOKS_BACK, self._armed, PAGE)
         await self._each(self._loop.arm, [waiting.lead for waiting in found])
-        if found:
-            self._armed = found[-1].since
+        self._armed = found[-1].since if len(found) == PAGE else reflected
         return bool(found)
 
     async def _each(self, do: Do, leads: Sequence[UUID]) -> None:

@@ -5,12 +5,9 @@ reopened, unmerged, its conversion is taken back, or another process gave it to 
 of it. The read model `workload` shows such leads, and the rules find another owner for each.
 """
 
-import asyncio
-import logging
 import time
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TypeVar
 from uuid import UUID, uuid5
 
 from aggregates.directory.owners import has_gone
@@ -18,20 +15,18 @@ from aggregates.event import Event, Meta
 from aggregates.lead.assign import hand_over
 from aggregates.lead.choice import Choice, Chooser
 from aggregates.lead.state import Disposition, Lead
-from commands.loop import CommandLoop, Contended, Intent, Reply, by_state
-from commands.ports import Clock, Unavailable, Workload, Workloads
+from commands.loop import CommandLoop, Intent, Reply, by_state
+from commands.ports import Clock, Workload, Workloads
 from commands.register import Register
 from commands.tally import Tally
+from processes.gathering import all_of
 
 COMMANDS = UUID("0a5c1e5d-6a0b-4a43-9e0e-3f1b7f6c2d18")
 OWNER_LEFT = "owner left"
+UNDONE = "a lead whose owner has left cannot be handed over yet"
 PAGE = 512
 AGAIN_SECONDS, PATIENCE_SECONDS = 0.2, 5.0
 """At least so long between two looks; the longer one while a lead could not be handed over."""
-
-T = TypeVar("T")
-
-logger = logging.getLogger("leadlog.processes")
 
 
 class LeftBehind:
@@ -57,7 +52,9 @@ class LeftBehind:
             return
         after, all_done = None, True
         while page := await self._workloads.owned_by(gone, after, PAGE):
-            reads = await _all(self._loop.read(lead) for lead in page if lead not in tally)
+            reads = await all_of(
+                (self._loop.read(lead) for lead in page if lead not in tally), UNDONE
+            )
             leads = [lead for lead in reads if lead]
             done = await self._deal_with(leads, gone, chooser, tally)
             all_done = all_done and done and len(leads) == len(reads)
@@ -77,7 +74,7 @@ class LeftBehind:
                 tally.give(lead.id, choice.owner)
             if choice.found:
                 chosen.append((lead, choice))
-        replies = await _all(self._send(*item) for item in chosen)
+        replies = await all_of((self._send(*item) for item in chosen), UNDONE)
         for (lead, choice), reply in zip(chosen, replies, strict=True):
             if choice.owner:
                 owner, position = (reply.state.owner, reply.position) if reply else (None, None)
@@ -96,22 +93,3 @@ class LeftBehind:
         if lead.owner != owner or lead.disposition is not Disposition.OPEN:
             return []
         return hand_over(lead, now=self._clock.now(), choice=choice, reason=OWNER_LEFT)
-
-
-async def _all(work: Iterable[Awaitable[T]]) -> list[T | None]:
-    """What came of each; None = it failed, which holds up no other and is tried again later.
-
-    That the database does not answer concerns all of them: Unavailable is raised.
-    """
-    results = await asyncio.gather(*work, return_exceptions=True)
-    return [_result(result) for result in results]
-
-
-def _result(result: T | BaseException) -> T | None:
-    if not isinstance(result, BaseException):
-        return result
-    everybodys = isinstance(result, Unavailable) and not isinstance(result, Contended)
-    if everybodys or not isinstance(result, Exception):
-        raise result
-    logger.warning("a lead whose owner has left cannot be handed over yet: %r", result)
-    return None

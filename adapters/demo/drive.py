@@ -99,6 +99,11 @@ async def drive(
                 clock.move_to(window[-1].at)
                 await ring_by(window[0].at)
                 for turn in turns(window):
+                    # Ahead of all commands of the turn, or their order would be up to chance.
+                    late = [
+                        (leads[s.lead], s.at) for s in turn if due.is_behind(leads[s.lead], s.at)
+                    ]
+                    await _all(ring(lead, at) for lead, at in late)
                     await _all(map(say, turn))
             progress(len(window))
         await ring_by(clock.now())
@@ -112,11 +117,18 @@ class _Due:
 
     def __init__(self) -> None:
         self._heap: list[tuple[datetime, UUID]] = []
+        self._next: dict[UUID, datetime] = {}
 
     def note(self, lead: Lead) -> None:
         """Wake up for this lead when its next clock rings."""
+        self._next.pop(lead.id, None)
         if due := next_due(lead):
+            self._next[lead.id] = due.at
             heappush(self._heap, (due.at, lead.id))
+
+    def is_behind(self, lead: UUID, instant: datetime) -> bool:
+        """Whether a clock of the lead has rung by an instant."""
+        return lead in self._next and self._next[lead] <= instant
 
     def by(self, instant: datetime) -> list[tuple[UUID, datetime]]:
         """The leads whose clocks ring by an instant, each once, with the last of its instants."""

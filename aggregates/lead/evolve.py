@@ -5,20 +5,21 @@ from datetime import datetime
 from typing import Any
 
 from aggregates.event import Event
+from aggregates.lead import effort, timers
 from aggregates.lead import events as e
 from aggregates.lead import time_events as t
-from aggregates.lead import timers
 from aggregates.lead.state import (
     WON,
     Conversion,
+    Lateness,
     Lead,
     Pause,
     Suspicion,
     earliest,
-    latest,
     replace,
     with_details,
 )
+from aggregates.values import latest
 
 
 def _captured(lead: Lead, event: e.LeadCaptured) -> Lead:
@@ -177,6 +178,8 @@ def _follow_up(lead: Lead, event: e.FollowUpRecorded) -> Lead:
         follow_ups=lead.follow_ups + 1,
         first_attempt_at=attempt,
         first_response_at=response if event.connected else lead.first_response_at,
+        # Somebody is there after all: the clean-up looks at the lead anew.
+        proposed_for=None if event.connected else lead.proposed_for,
     )
 
 
@@ -213,8 +216,17 @@ def _timed(lead: Lead, event: Event) -> Lead:
     return replace(lead, timers=timers.turned(lead.timers, event))
 
 
+def _breached(lead: Lead, event: t.FirstResponseBreached) -> Lead:
+    """Every owner who is late has a reason of their own."""
+    return replace(_timed(lead, event), lateness=Lateness())
+
+
 def _escalated(lead: Lead, event: t.EscalatedToSupervisor) -> Lead:
-    return replace(_timed(lead, event), escalated=True)
+    return replace(_timed(lead, event), escalated=True, lateness=lead.lateness or Lateness())
+
+
+def _explained(lead: Lead, event: t.LateReasonRecorded) -> Lead:
+    return replace(_timed(lead, event), lateness=Lateness(event.reason, event.note))
 
 
 def _proposed(lead: Lead, event: t.LeadInvalidationProposed) -> Lead:
@@ -256,7 +268,9 @@ _EVOLVE: dict[type[Event], Callable[[Lead, Any], Lead]] = {
     e.LeadConverted: _converted,
     e.ConversionReversed: _reversed,
     **dict.fromkeys(t.EVENTS, _timed),
+    t.FirstResponseBreached: _breached,
     t.EscalatedToSupervisor: _escalated,
+    t.LateReasonRecorded: _explained,
     t.LeadInvalidationProposed: _proposed,
     t.InvalidationDismissed: _dismissed_proposal,
 }
@@ -266,7 +280,7 @@ def evolve(lead: Lead, event: Event) -> Lead:
     """The lead after one more event. An event this program does not know only counts."""
     change = _EVOLVE.get(type(event))
     after = change(lead, event) if change else lead
-    return replace(after, version=lead.version + 1)
+    return replace(after, version=lead.version + 1, effort=effort.turned(lead.effort, event))
 
 
 def fold(lead: Lead, events: Iterable[Event]) -> Lead:

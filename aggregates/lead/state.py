@@ -13,6 +13,8 @@ from uuid import UUID
 
 from aggregates.event import PolicyRef
 from aggregates.lead import events as e
+from aggregates.lead.effort import NONE as NO_EFFORT
+from aggregates.lead.effort import Effort
 from aggregates.lead.timers import Timers
 
 UNASSIGNED, TO_FOLLOW_UP, CONTACTED, WON = "待分配", "待跟进", "已联系", "成交"
@@ -72,6 +74,14 @@ class Suspicion:
     at: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """A first follow-up was late: the reason that was given last, if one was (R42)."""
+
+    reason: str | None = None
+    note: str | None = None
+
+
 # Not slotted: `replace` copies its dictionary.
 @dataclass(frozen=True)
 class Lead:
@@ -83,8 +93,9 @@ class Lead:
     stage before 成交. `entries`: all stages entered, and when. `explanation`: why the last
     assignment by rule came out as it did. `claimed_from`: the pool that the owner claimed it from.
     `paused_seconds`: the pauses that are over. `in_hand_since`: when it got an owner after it had
-    none, and `escalated` whether its supervisor was told since. `proposed_for`: the reason for
-    which the clean-up proposes to give it up.
+    none, and `escalated` whether its supervisor was told since. `lateness`: None = no first
+    follow-up of it was late. `proposed_for`: the reason for
+    which the clean-up proposes to give it up, until the customer is reached.
     """
 
     id: UUID
@@ -118,7 +129,9 @@ class Lead:
     timers: Timers = field(default_factory=dict)
     in_hand_since: datetime | None = None
     escalated: bool = False
+    lateness: Lateness | None = None
     proposed_for: str | None = None
+    effort: Effort = NO_EFFORT
     attachments: Mapping[UUID, e.AttachmentAdded] = field(default_factory=dict)
     shared_with: frozenset[str] = frozenset()
     follow_ups: int = 0
@@ -157,11 +170,6 @@ class Lead:
 def earliest(a: datetime | None, b: datetime | None) -> datetime | None:
     """The earlier of two instants; an unknown one does not count."""
     return min(a, b) if a and b else a or b
-
-
-def latest(a: datetime | None, b: datetime | None) -> datetime | None:
-    """The later of two instants; an unknown one does not count."""
-    return max(a, b) if a and b else a or b
 
 
 def replace(lead: Lead, **changes: Any) -> Lead:

@@ -1,7 +1,7 @@
 """One event of every type with every field filled: what the golden files hold the bytes of."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from uuid import UUID
 
@@ -9,7 +9,9 @@ from aggregates.directory import events as d
 from aggregates.event import Event, Meta, PolicyRef
 from aggregates.lead import events as e
 from aggregates.lead import time_events as t
+from aggregates.notification import events as n
 from aggregates.policy.events import PolicyVersionActivated
+from aggregates.review import events as r
 
 AT = datetime(2024, 5, 1, 1, 15, 0, 120_000, tzinfo=UTC)
 LATER = datetime(2024, 5, 2, 1, 15, 0, 120_000, tzinfo=UTC)
@@ -74,7 +76,12 @@ EXAMPLES: Sequence[Event] = (
         explanation=EXPLANATION,
         details={"region": "华东"},
     ),
-    e.AssignmentFailed(occurred_at=AT, reason="nobody in sales", explanation=EXPLANATION),
+    e.AssignmentFailed(
+        occurred_at=AT,
+        reason="nobody in sales",
+        explanation=EXPLANATION,
+        supervisors=("wang", "zhou"),
+    ),
     e.LeadReassigned(
         occurred_at=AT,
         owner="li",
@@ -158,6 +165,14 @@ EXAMPLES: Sequence[Event] = (
     ),
     d.PersonDeactivated(occurred_at=AT, name="chen", reason="离职", handed_over_to="li"),
     d.PersonReactivated(occurred_at=AT, name="chen", reason="返聘"),
+    d.NotificationPreferencesSet(
+        occurred_at=AT,
+        name="chen",
+        channels=("in-app", "chat"),
+        language="en",
+        quiet_from=time(22, 0),
+        quiet_to=time(7, 30),
+    ),
     d.TeamAdded(occurred_at=AT, name="east"),
     d.SupervisorSet(occurred_at=AT, name="east", supervisor="wang"),
     d.ReferenceAdded(occurred_at=AT, kind="source", name="短视频", english="short video"),
@@ -230,4 +245,42 @@ EXAMPLES: Sequence[Event] = (
         policy=POLICY,
     ),
     t.InvalidationDismissed(occurred_at=MUCH_LATER, reason="客户已回电"),
+    r.ReviewOpened(
+        occurred_at=MUCH_LATER,
+        kind="weekly",
+        team="华东一组",
+        since=date(2024, 4, 29),
+        until=date(2024, 5, 6),
+        supervisors=("wang",),
+        position=1234,
+        counts={"late": 2},
+        items=(
+            {
+                "finding": "late",
+                "lead": str(OTHER),
+                "code": "XLSH20240501001",
+                "responsible": "chen",
+                "since": "2024-05-02T01:15:00+00:00",
+                "late_reason": "出差",
+            },
+        ),
+        total=2,
+    ),
+    r.ReviewClosed(
+        occurred_at=MUCH_LATER,
+        by="wang",
+        conclusions="两条线索未及时跟进,已重新分工",
+        actions=("周三前回访", "调整值班"),
+    ),
+    n.NotificationSent(
+        occurred_at=LATER,
+        recipient="chen",
+        channel="email",
+        message_id="<5b0c9b52-6a52-4d4c-9c3e-2f0f6f7a1d12@leads.example.com>",
+    ),
+    n.NotificationDead(
+        occurred_at=LATER, recipient="chen", channel="email", error="refused 550", attempts=1
+    ),
+    n.NotificationRetried(occurred_at=LATER, recipient="chen", channel="email"),
+    n.NotificationRead(occurred_at=LATER, recipient="chen"),
 )

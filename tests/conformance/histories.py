@@ -190,11 +190,11 @@ def _stage_changed(rng: Random) -> Event:
 
 
 def _follow_up(rng: Random) -> Event:
-    outcome = rng.choice(("connected", "no_answer"))
+    outcome = rng.choice(("connected", "no_answer", "refused", "wrong_number"))
     return e.FollowUpRecorded(
         occurred_at=_at(rng),
         code=f"GJ20240501{rng.randrange(1000):03}",
-        connected=outcome == "connected",
+        connected=outcome in ("connected", "refused"),
         outcome=outcome,
         by=rng.choice(PEOPLE),
         method=rng.choice(("电话沟通", "邮件", None)),

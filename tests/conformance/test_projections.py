@@ -31,6 +31,7 @@ SPLITS = (1, 2, 7, 500)
 PLACE = {
     "position", "captured_position", "converted_position", "recorded_at",
     "channel_leads", "channel_converted", "waits_since", "pooled_since", "arms_since",
+    "proposed_position",
 }  # fmt: skip
 
 

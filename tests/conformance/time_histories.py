@@ -63,6 +63,15 @@ def _late_reason(rng: Random) -> Event:
     return t.LateReasonRecorded(occurred_at=at(rng), reason=reason, by="Bo")
 
 
+def _proposed(rng: Random) -> Event:
+    return t.LeadInvalidationProposed(
+        occurred_at=at(rng),
+        reason=rng.choice(("联系方式错误", "请回电13912345678")),
+        month=f"2024-{rng.randint(1, 12):02}",
+        evidence=rng.choice(({}, {"wrong_numbers": 2})),
+    )
+
+
 MAKERS: tuple[Callable[[Random], Event], ...] = (
     _issued,
     _issued,
@@ -77,4 +86,6 @@ MAKERS: tuple[Callable[[Random], Event], ...] = (
     lambda rng: t.TaskDone(occurred_at=at(rng), task=rng.choice(sorted(TASKS)), by="Bo"),
     lambda rng: t.TaskCancelled(occurred_at=at(rng), task=rng.choice(sorted(TASKS))),
     _moved,
+    _proposed,
+    lambda rng: t.InvalidationDismissed(occurred_at=at(rng), reason="请回电13912345678"),
 )

@@ -155,6 +155,19 @@ async def test_a_week_names_who_is_responsible(company: Living) -> None:
     assert rest["counts"] == {"unowned": 1}
 
 
+async def test_a_week_ends_where_the_next_begins(company: Living) -> None:
+    """R110: late one second before midnight is this week's, at midnight the next one's."""
+    monday = local(2024, 2, 26)
+    await company.until(monday - DAY - SECOND)
+    before = await owned(company)
+    await company.until(monday - DAY)
+    at = await owned(company)
+    await company.until(monday + 7 * DAY)
+    first, second = (r for r in opened(company, "weekly") if r.get("team"))
+    assert [i["lead"] for i in items(first, "late")] == [str(before)]
+    assert [i["lead"] for i in items(second, "late")] == [str(at)]
+
+
 async def test_a_month_end_proposes_leads_for_their_reasons(company: Living) -> None:
     """R100, R101, A25: wrong numbers, a refusal, silence; each once for the month."""
     wrong, refused, alive, silent = [await owned(company) for _ in range(4)]
@@ -171,6 +184,7 @@ async def test_a_month_end_proposes_leads_for_their_reasons(company: Living) -> 
     assert company.history(alive, of=PROPOSED) == []
     states = [await company.own.leads.read(lead) for lead in (wrong, refused, silent, alive)]
     assert [s.proposed_for for s in states] == [WRONG_CONTACT, REFUSAL, NO_NEED, None]
+    assert [bool(s.first_response_at) for s in states] == [False, True, False, True]  # A12
     february, may = [r for r in opened(company, "clean-up") if r.get("team")]
     assert [(r["team"], r["since"], r["counts"]) for r in (february, may)] == [
         ("east", "2024-02-01", {"proposed": 2}),

@@ -34,6 +34,7 @@ STRATEGIES: dict[Any, st.SearchStrategy[Any]] = {
     tuple[Clock, ...]: st.lists(clocks, max_size=2).map(tuple),
     PolicyRef: policies,
     tuple[str, ...]: st.lists(texts, max_size=3).map(tuple),
+    tuple[str, ...] | None: st.none() | st.lists(texts, max_size=3).map(tuple),
     PolicyRef | None: st.none() | policies,
     date | None: st.none() | st.dates(),
     Decimal | None: st.none() | st.decimals(allow_nan=False),

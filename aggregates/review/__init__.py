@@ -1,0 +1,1 @@
+"""Reviews: what a period shows, put before those responsible, and what they made of it."""

@@ -1,0 +1,259 @@
+"""What reviews, the clean-up and recycling look at: how every lead stands, and what it lapsed in.
+
+`standings` has a row for each lead, `lapses` one for each time that something was not done when it
+was due, with whoever the lead was in charge of then (R103, R109, R110); which of them are still
+open. So a period is reviewed by set-based questions, without reading a lead's history.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from aggregates.event import Event, Recorded
+from aggregates.lead import effort
+from aggregates.lead import events as e
+from aggregates.lead import time_events as t
+from aggregates.lead.effort import Effort
+from aggregates.lead.state import UNASSIGNED
+from aggregates.lead.timers import COMPLETE_INFO, ESCALATION, FIRST_FOLLOW_UP
+from projections.base import Projection, Table, WorkingSet
+from projections.masking import masked
+
+LATE, ESCALATED, INCOMPLETE, OVERDUE = "late", "escalated", "incomplete", "overdue"
+
+
+@dataclass(slots=True)
+class StandingRow:
+    """A lead. `daily` = it was to be assigned at some time; `unassignable_since`: since when the
+    rules find nobody. `paused_seconds`: of the pauses that are over. From `wrong_numbers` on as in
+    Effort. The proposal to give it up is the latest one; it `stands` until it is answered, the
+    customer is reached or the lead is closed.
+    """
+
+    lead: UUID
+    code: str | None = None
+    owner: str | None = None
+    team: str | None = None
+    pool: str | None = None
+    daily: bool = False
+    captured: bool = False
+    captured_at: datetime | None = None
+    merged: bool = False
+    converted: bool = False
+    invalidated: bool = False
+    unassignable_since: datetime | None = None
+    paused: bool = False
+    paused_since: datetime | None = None
+    resume_at: datetime | None = None
+    paused_seconds: float = 0.0
+    wrong_numbers: int = 0
+    connected: int = 0
+    connected_at: datetime | None = None
+    refused: bool = False
+    last_at: datetime | None = None
+    begun_at: datetime | None = None
+    quiet_since: datetime | None = None
+    proposed_reason: str | None = None
+    proposed_month: str | None = None
+    proposed_at: datetime | None = None
+    proposed_position: int | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+    stands: bool = False
+
+
+@dataclass(slots=True)
+class LapseRow:
+    """Something was not done by `at`. `owner` and `team` are those of that time; `is_open` = it is
+    still to be done; `late_reason` as given for it (R42).
+    """
+
+    lead: UUID
+    position: int
+    kind: str
+    task: str
+    at: datetime | None
+    owner: str | None
+    team: str | None
+    is_open: bool = True
+    late_reason: str | None = None
+
+
+STANDINGS = Table(
+    "standings",
+    StandingRow,
+    key=("lead",),
+    indexes=(
+        "(proposed_position) WHERE stands",
+        "(proposed_month) WHERE proposed_month IS NOT NULL",
+        "(quiet_since, lead) WHERE captured AND NOT (merged OR converted OR invalidated)",
+        "(lead) WHERE paused",
+        "(captured_at) WHERE daily AND owner IS NULL",
+    ),
+)
+LAPSES = Table(
+    "lapses", LapseRow, key=("lead", "position"), indexes=("(at)", "(lead) WHERE is_open")
+)
+
+_FLAGS: Mapping[type[Event], tuple[str, bool]] = {
+    e.LeadsMerged: ("merged", True),
+    e.MergeUndone: ("merged", False),
+    e.LeadConverted: ("converted", True),
+    e.ConversionReversed: ("converted", False),
+    e.LeadInvalidated: ("invalidated", True),
+    e.LeadReopened: ("invalidated", False),
+}
+_EFFORT = tuple(f.name for f in fields(Effort))
+
+
+@dataclass(slots=True)
+class _Lead:
+    row: StandingRow
+    lapses: list[LapseRow]
+
+    def lapse(self, kind: str, task: str, recorded: Recorded, owner: str | None) -> None:
+        """Something was due. What was open of the name before has given way to it."""
+        self.end(task)
+        at, team = recorded.event.occurred_at, self.row.team
+        self.lapses.append(
+            LapseRow(recorded.stream, recorded.position, kind, task, at, owner, team)
+        )
+
+    def end(self, *tasks: str) -> None:
+        """These are done, or no longer to be done."""
+        for lapse in self.lapses:
+            lapse.is_open = lapse.is_open and lapse.task not in tasks
+
+    def explain(self, reason: str) -> None:
+        """Why the last owner who was late was so."""
+        late = [lapse for lapse in self.lapses if lapse.kind in (LATE, ESCALATED)]
+        for lapse in late:
+            if lapse.owner == late[-1].owner:
+                lapse.late_reason = reason
+
+
+def fold(working: WorkingSet, batch: Sequence[Recorded]) -> None:
+    """Keep every lead's standing and lapses in step, event by event."""
+    standings, lapses = working.rows(STANDINGS), working.rows(LAPSES)
+    known: dict[UUID, _Lead] = {}
+    for _, lapse in sorted(lapses.items()):
+        known.setdefault(lapse.lead, _Lead(standings[lapse.lead], [])).lapses.append(lapse)
+    for recorded in batch:
+        row = standings.setdefault(recorded.stream, StandingRow(recorded.stream))
+        lead = known.setdefault(recorded.stream, _Lead(row, []))
+        event = recorded.event
+        if type(event) in effort.TURN:
+            _try(row, event)
+        if flag := _FLAGS.get(type(event)):
+            setattr(row, *flag)
+        _hold(row, event)
+        _stand(row, recorded)
+        _lapse(lead, recorded)
+    for lead in known.values():
+        lapses.update(((lapse.lead, lapse.position), lapse) for lapse in lead.lapses)
+
+
+def _try(row: StandingRow, event: Event) -> None:
+    after = effort.turned(Effort(*(getattr(row, name) for name in _EFFORT)), event)
+    for name in _EFFORT:
+        setattr(row, name, getattr(after, name))
+    row.quiet_since = after.quiet_since
+
+
+def _hold(row: StandingRow, event: Event) -> None:
+    """Who has the lead."""
+    match event:
+        case e.LeadCaptured():
+            row.captured, row.code = True, row.code or event.code
+            row.captured_at = row.captured_at or event.occurred_at
+            _describe(row, event.details)
+        case e.InfoChanged(details=details) | e.LeadConverted(details=details):
+            _describe(row, details)
+        case e.LeadAssigned():
+            _describe(row, event.details)
+            row.owner, row.team = event.owner or row.owner, event.team or row.team
+            row.pool = row.unassignable_since = None
+        case e.LeadReassigned() | e.LeadHandedOver() | e.LeadClaimed():
+            row.owner, row.team = event.owner, event.team
+            row.pool = row.unassignable_since = None
+        case e.LeadTeamChanged():
+            row.team = event.team
+        case e.LeadReleasedToPool():
+            row.owner = row.team = row.unassignable_since = None
+            row.pool = event.pool
+        case e.AssignmentFailed():
+            row.unassignable_since = event.occurred_at
+        case e.StageChanged():
+            row.daily = row.daily or event.stage == UNASSIGNED
+        case _:
+            pass
+
+
+def _describe(row: StandingRow, details: Mapping[str, Any]) -> None:
+    row.owner, row.team = details.get("owner", row.owner), details.get("team", row.team)
+
+
+def _stand(row: StandingRow, recorded: Recorded) -> None:
+    """Whether the lead stands still, and whether it is to be given up."""
+    match event := recorded.event:
+        case e.LeadPaused():
+            row.paused_since = row.paused_since if row.paused else event.occurred_at
+            row.paused, row.resume_at = True, event.resume_at
+        case e.LeadResumed():
+            if row.paused_since and event.occurred_at:
+                row.paused_seconds += (event.occurred_at - row.paused_since).total_seconds()
+            row.paused, row.paused_since, row.resume_at = False, None, None
+        case t.LeadInvalidationProposed():
+            row.proposed_reason, row.proposed_month = event.reason, event.month
+            row.proposed_at, row.proposed_position = event.occurred_at, recorded.position
+            row.evidence, row.stands = dict(event.evidence), True
+        case t.InvalidationDismissed() | e.LeadInvalidated() | e.LeadConverted():
+            row.stands = False
+        case e.FollowUpRecorded(connected=True):
+            row.stands = False
+        case _:
+            pass
+
+
+def _lapse(lead: _Lead, recorded: Recorded) -> None:
+    """What was not done in time, and what of it is over."""
+    match event := recorded.event:
+        case t.FirstResponseBreached():
+            lead.lapse(LATE, FIRST_FOLLOW_UP, recorded, event.owner)
+        case t.EscalatedToSupervisor():
+            lead.lapse(ESCALATED, ESCALATION, recorded, event.owner)
+        case t.InfoCompletionOverdue():
+            lead.lapse(INCOMPLETE, COMPLETE_INFO, recorded, event.responsible)
+        case t.TaskOverdue():
+            lead.lapse(OVERDUE, event.task, recorded, event.owner)
+        case t.TaskDone() | t.TaskCancelled() | t.TaskScheduled():
+            lead.end(event.task)
+        case t.FirstResponseMade():
+            lead.end(FIRST_FOLLOW_UP, ESCALATION)
+        case e.InfoCompleted():
+            lead.end(COMPLETE_INFO)
+        case t.LateReasonRecorded():
+            lead.explain(event.reason)
+        case _:
+            pass
+
+
+_WITH_TEXT = {
+    t.LateReasonRecorded, t.LeadInvalidationProposed, t.TaskOverdue, t.TaskScheduled, t.TaskDone,
+    t.TaskCancelled,
+}  # fmt: skip
+EVENTS: tuple[type[Event], ...] = (
+    *effort.TURN, *(event for event in _FLAGS if event not in effort.TURN), e.StageChanged,
+    e.AssignmentFailed, e.LeadTeamChanged, e.LeadReleasedToPool, e.LeadPaused, e.InfoCompleted,
+    t.FirstResponseBreached, t.EscalatedToSupervisor, t.InfoCompletionOverdue, t.TaskOverdue,
+    t.TaskScheduled, t.TaskDone, t.TaskCancelled, t.FirstResponseMade, t.LateReasonRecorded,
+    t.LeadInvalidationProposed,
+)  # fmt: skip
+PROJECTION = Projection(
+    "reviewing",
+    1,
+    EVENTS,
+    (STANDINGS, LAPSES),
+    masked(fold, textless=[event for event in EVENTS if event not in _WITH_TEXT]),
+)
