@@ -12,6 +12,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from adapters.channels import ChannelStore
 from adapters.company import Company, open_company
 from adapters.holiday_calendar import PublicHolidays
+from adapters.message_texts import MessageTexts
 from adapters.postgres.attachments import AttachmentStore
 from adapters.postgres.builds import ensure_live
 from adapters.postgres.event_log import PostgresEventLog
@@ -25,6 +26,8 @@ from api import (
     attachment_reads,
     attachments,
     batch,
+    calendars,
+    clean_up,
     directory,
     duplicates,
     hand_over,
@@ -33,11 +36,16 @@ from api import (
     intervals,
     lead_reads,
     leads,
+    notifications,
     openapi,
     policies,
     pools,
     problems,
     reports,
+    review_json,
+    reviews,
+    sla,
+    tasks,
 )
 from api.auth import Doorkeeper
 from api.company_json import SCHEMAS
@@ -50,6 +58,8 @@ from commands.hand_over import HandOverPerson, HandOvers
 from commands.lead.intake import CaptureLeads, Submission
 from commands.lead_loop import LeadLoop
 from commands.leads import WIRING, LeadCommands
+from commands.notifications import NotificationCommands
+from commands.reviews import CloseReview, ReviewCommands
 from projections.catalogue import PROJECTIONS
 
 
@@ -123,7 +133,8 @@ def _service(
     log = PostgresEventLog(dsn, simulated_now=simulated_now)
     files, tokens = AttachmentStore(dsn), TokenStore(dsn)
     registry, workloads = PostgresRegistry(dsn), PostgresWorkloads(dsn)
-    loop = LeadLoop(log, registry, clock, company.zone, PublicHolidays())
+    holidays = PublicHolidays()
+    loop = LeadLoop(log, registry, clock, company.zone, holidays)
     hand_overs = HandOvers(loop, registry, workloads, clock, company.zone)
     leavers = Leavers(workloads.open_leads, workloads.in_pools, tokens.revoke, hand_overs)
     service = Service(
@@ -133,7 +144,11 @@ def _service(
             loop, log, registry, clock, company.zone, company.ledger_key, workloads
         ),
         hand_overs=hand_overs,
-        directory=DirectoryCommands(log, registry, clock, company.ledger_key, leavers),
+        reviews=ReviewCommands(log, clock, company.ledger_key),
+        directory=DirectoryCommands(log, registry, clock, company.ledger_key, leavers, holidays),
+        holidays=holidays,
+        notifications=NotificationCommands(log, clock),
+        texts=MessageTexts(company.zone),
         registry=registry,
         reads=reads,
         files=files,
@@ -150,6 +165,8 @@ def _mount(app: FastAPI, service: Service, channels: ChannelStore) -> None:
     app.router.routes.extend((batch.route(service), intake.Intake(service, channels)))
     app.router.routes.extend((*directory.routes(service), *policies.routes(service)))
     app.router.routes.append(hand_over.route(service))
+    app.router.routes.extend((*reviews.routes(service), *clean_up.routes(service)))
+    app.router.routes.extend(notifications.routes(service))
     for router in (
         lead_reads.router,
         duplicates.router,
@@ -159,16 +176,26 @@ def _mount(app: FastAPI, service: Service, channels: ChannelStore) -> None:
         reports.router,
         directory.router,
         policies.router,
+        calendars.router,
         pools.router,
+        tasks.router,
+        sla.router,
+        notifications.router,
+        reviews.router,
+        clean_up.router,
         health.router,
     ):
         app.include_router(router(service))
     commands: Sequence[type[Command]] = (
-        *WIRING, *COMPANY_WIRING, HandOverPerson, CaptureLeads, Submission,
+        *WIRING, *COMPANY_WIRING, HandOverPerson, CaptureLeads, Submission, CloseReview,
+        *notifications.COMMANDS,
     )  # fmt: skip
     answers = {
         "Captures": batch.RESULTS,
         "Receipt": intake.RECEIPT,
         "HandedOver": hand_over.NUMBER,
+        "Changed": notifications.DONE,
     }
-    openapi.document(app, {**openapi.schemas(commands), **SCHEMAS, **answers})
+    openapi.document(
+        app, {**openapi.schemas(commands), **SCHEMAS, **review_json.SCHEMAS, **answers}
+    )

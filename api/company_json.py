@@ -26,6 +26,15 @@ class Absence(TypedDict):
     until: date
 
 
+class Messages(TypedDict):
+    """How somebody is told of what concerns them; quiet hours are local times of the company."""
+
+    channels: tuple[str, ...]
+    language: str
+    quiet_from: str | None
+    quiet_to: str | None
+
+
 class Person(TypedDict):
     """A person; `version` is the ETag. Without a role they have no login."""
 
@@ -39,6 +48,7 @@ class Person(TypedDict):
     weight: float
     capacity: int | None
     absences: list[Absence]
+    messages: Messages
 
 
 class Team(TypedDict):
@@ -95,6 +105,18 @@ def person_json(person: state.Person) -> Person:
         "weight": person.weight,
         "capacity": person.capacity,
         "absences": [{"since": a.since, "until": a.until} for a in person.absences],
+        "messages": messages_json(person.messages),
+    }
+
+
+def messages_json(wanted: state.Preferences) -> Messages:
+    """Somebody's preferences."""
+    begin, end = wanted.quiet_from, wanted.quiet_to
+    return {
+        "channels": wanted.channels,
+        "language": wanted.language,
+        "quiet_from": begin.isoformat("minutes") if begin else None,
+        "quiet_to": end.isoformat("minutes") if end else None,
     }
 
 

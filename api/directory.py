@@ -27,6 +27,7 @@ from commands.company import people, references, teams
 from commands.register import Register
 
 CHANGE, READ, ABSENCE = "directory.change", "directory.read", "directory.absence"
+PREFER = "notifications.prefer"
 LIST_CHANGE, LIST_READ = "list.change", "list.read"
 LISTS: Mapping[str, str] = {
     "source": "/v1/sources",
@@ -46,9 +47,17 @@ async def own_team(service: Service, call: Call[Any]) -> None:
         raise Problem(403, "forbidden", "you may do this for your own team")
 
 
+async def oneself(service: Service, call: Call[Any]) -> None:
+    """Everybody decides for themselves; an administrator for all."""
+    register = await service.registry.current()
+    if call.ref != call.principal.name and call.principal.name not in register.administrators:
+        raise Problem(403, "forbidden", "you may do this for yourself")
+
+
 PEOPLE = (
     Verb("/v1/users", CHANGE, people.AddPerson, 201),
     Verb("/v1/users/{ref:path}:change", CHANGE, people.ChangePerson),
+    Verb("/v1/users/{ref:path}:set-notifications", PREFER, people.SetNotifications, check=oneself),
     Verb("/v1/users/{ref:path}:note-absence", ABSENCE, people.NoteAbsence, check=own_team),
     Verb("/v1/users/{ref:path}:cancel-absence", ABSENCE, people.CancelAbsence, check=own_team),
     Verb("/v1/users/{ref:path}:deactivate", CHANGE, people.DeactivatePerson),

@@ -1,6 +1,6 @@
 """A lead as JSON: contact details and free text masked, times in the company's zone (A4, R75)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +12,7 @@ import msgspec
 
 from aggregates.lead.nodes import nodes
 from aggregates.lead.state import Conversion, Lead, Suspicion
+from aggregates.lead.timers import ESCALATION
 from aggregates.privacy import mask_field
 
 _encode = msgspec.json.Encoder().encode
@@ -44,6 +45,7 @@ def lead_json(
         "screened": lead.screened,
         "pause": lead.pause and asdict(lead.pause),
         "paused_seconds": lead.paused_seconds,
+        **_clocks(lead),
         "owner": lead.owner,
         "team": profile("team"),
         "pool": lead.pool,
@@ -80,6 +82,19 @@ def lead_json(
     return _encode(row_json(shown, zone))
 
 
+def _clocks(lead: Lead) -> dict[str, Any]:
+    """What runs for the lead, and what of it is to be done next; while it is paused, nothing is."""
+    running = [t for name, t in lead.timers.items() if name != ESCALATION and not lead.pause]
+    return {
+        "due_at": min((t.due_at for t in running if t.due_at), default=None),
+        "overdue": any(t.overdue for t in running),
+        "timers": [
+            {"name": name, "due_at": t.due_at, "overdue": t.overdue}
+            for name, t in lead.timers.items()
+        ],
+    }
+
+
 def _conversion(lead: Lead, conversion: Conversion, zone: ZoneInfo) -> dict[str, Any]:
     """The conversion with the stages on the way to it (R63)."""
     return asdict(conversion) | {"nodes": [row_json(asdict(n), zone) for n in nodes(lead, zone)]}
@@ -112,11 +127,17 @@ def row_json(row: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _value(value: Any, zone: ZoneInfo) -> Any:
-    match value:
-        case datetime():
-            return value.astimezone(zone)
-        case Decimal():
-            return f"{value:.2f}"
-        case dict():
-            return row_json(value, zone)
-    return value
+    shown = _NOTATION.get(type(value))
+    return shown(value, zone) if shown else value
+
+
+def _values(values: Iterable[Any], zone: ZoneInfo) -> list[Any]:
+    return [_value(value, zone) for value in values]
+
+
+_NOTATION: Mapping[type, Callable[[Any, ZoneInfo], Any]] = {
+    datetime: datetime.astimezone,
+    Decimal: lambda amount, _: f"{amount:.2f}",
+    dict: row_json,
+    list: _values,
+}

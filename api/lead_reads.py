@@ -57,10 +57,12 @@ class LeadFilter(Page):
     paused: bool | None = None
     incomplete: bool | None = None
     """Whether something is missing (待补充)."""
+    overdue: bool | None = None
+    """Whether something that was due has not been done; of a paused lead nothing is."""
     q: Text | None = None
     """A part of the customer's or the contact's name or of the code, in any case."""
-    sort: Literal["captured_at", "level"] = "captured_at"
-    """The newest first, or the highest level first and the newest within one."""
+    sort: Literal["level-then-due", "captured_at"] = "level-then-due"
+    """The highest level first and in it what is due first (R11), or the newest first."""
 
 
 def router(service: Service) -> APIRouter:
@@ -78,7 +80,9 @@ def router(service: Service) -> APIRouter:
     async def list_leads(
         query: Annotated[LeadFilter, Query()], principal: Annotated[Principal, reader]
     ) -> Response:
-        """Captured leads that one may see; those whose capture time is unknown come last."""
+        """Captured leads that one may see; those with nothing due, or captured at an unknown time,
+        come behind the others.
+        """
         await caught_up(service, query)
         place = (
             decode_cursor(query.cursor, tuple[int, datetime | None, UUID]) if query.cursor else None
@@ -89,7 +93,7 @@ def router(service: Service) -> APIRouter:
         position, rows = await service.reads.leads(
             filters, scope, sort=query.sort, after=place, limit=limit
         )
-        places = [(row.pop("segment"), row["captured_at"], row["id"]) for row in rows]
+        places = [row.pop("place") for row in rows]
         last = places[-1] if places else None
         items = [row_json(row, service.zone) for row in rows]
         return listed(items, position, limit, last)

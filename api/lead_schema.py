@@ -48,6 +48,20 @@ _LEAD: Mapping[str, Any] = {
         "properties": {"since": INSTANT, "reason": TEXT, "resume_at": INSTANT},
     },
     "paused_seconds": {"type": "number", "description": "The pauses that are over."},
+    "due_at": {**INSTANT, "description": "When the next thing is due; null while it is paused."},
+    "overdue": {"type": "boolean", "description": "Something that was due is not done."},
+    "timers": {
+        "type": "array",
+        "description": "The clocks that run, and what is owed; they stand while it is paused.",
+        "items": {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string", "examples": ["first-follow-up"]},
+                "due_at": INSTANT,
+                "overdue": {"type": "boolean"},
+            },
+        },
+    },
     "owner": TEXT,
     "team": TEXT,
     "pool": {**TEXT, "description": "The pool that the lead waits in for somebody to claim it."},

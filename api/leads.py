@@ -32,6 +32,7 @@ class Verb(NamedTuple):
 VERBS = (
     Verb(":advance", "lead.advance", work.AdvanceLead),
     Verb("/follow-ups", "lead.follow-up", work.RecordFollowUp, 201),
+    Verb("/late-reasons", "lead.late-reason", work.RecordLateReason, 201),
     Verb(":complete-info", "lead.complete-info", entry.CompleteInfo),
     Verb(":label", "lead.label", entry.SetLabel),
     Verb(":clear-label", "lead.clear-label", entry.ClearLabel),

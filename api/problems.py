@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from aggregates.refusal import Refusal
+from aggregates.review.review import UnknownReview
 from commands.leads import UnknownLead
 from commands.loop import CommandReused, Contended, VersionMismatch
 from commands.policy_documents import InvalidPolicy
@@ -151,6 +152,7 @@ _ANSWERS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     RequestValidationError: invalid,
     HTTPException: _reserved,
     UnknownLead: lambda refusal: not_found(refusal.message),
+    UnknownReview: lambda refusal: not_found(refusal.message),
     InvalidPolicy: _invalid_policy,
     Refusal: _refused,
     VersionMismatch: lambda error: Problem(412, "version-mismatch", str(error)),

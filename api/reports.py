@@ -1,6 +1,6 @@
 """Reports over HTTP, and the leads and events behind each of their cells."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -29,7 +29,7 @@ def router(service: Service) -> APIRouter:
 
     reader = Depends(allowed(service, "report.read"))
 
-    @routes.get("/{name}", openapi_extra=_documented())
+    @routes.get("/{name}", openapi_extra=documented())
     async def read_report(
         name: str, request: Request, principal: Annotated[Principal, reader]
     ) -> Response:
@@ -38,7 +38,7 @@ def router(service: Service) -> APIRouter:
         body = await service.reads.report(name, given, await counted_for(service, principal))
         return answer(body, body["position"])
 
-    @routes.get("/{name}/rows/{bucket:path}/evidence", openapi_extra=_documented("cursor", "limit"))
+    @routes.get("/{name}/rows/{bucket:path}/evidence", openapi_extra=documented("cursor", "limit"))
     async def read_evidence(
         name: str, bucket: str, request: Request, principal: Annotated[Principal, reader]
     ) -> Response:
@@ -88,6 +88,7 @@ def _whole(name: str, text: str) -> int:
     return int(text)
 
 
-def _documented(*more: str) -> dict[str, Any]:
-    names = (*PARAMETERS, "min_position", *more)
+def documented(*more: str, without: Collection[str] = ()) -> dict[str, Any]:
+    """What OpenAPI says of a report's parameters, `more` among them."""
+    names = [name for name in (*PARAMETERS, "min_position", *more) if name not in without]
     return {"parameters": [{"name": n, "in": "query", "schema": {"type": "string"}} for n in names]}

@@ -1,6 +1,6 @@
 """What the routes work with. The composition root fills it; the routes know only these shapes."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -12,9 +12,12 @@ from aggregates.event import Recorded
 from api.auth import Doorkeeper
 from commands.directory import DirectoryCommands
 from commands.hand_over import HandOvers
+from commands.holidays import Holidays
 from commands.leads import LeadCommands
+from commands.notifications import NotificationCommands, Texts
 from commands.ports import Clock
 from commands.register import Registry
+from commands.reviews import ReviewCommands
 
 
 class Reads(Protocol):
@@ -61,9 +64,8 @@ class Reads(Protocol):
         after: tuple[int, datetime | None, UUID] | None,
         limit: int,
     ) -> tuple[int, list[dict[str, Any]]]:
-        """A position and captured leads within a scope, times unknown last, behind `after`.
-
-        `after` and each lead's `segment`, `captured_at` and `id` are a place in that order.
+        """A position and captured leads within a scope, times unknown last, behind `after`, which
+        is the `place` of a lead in that order.
         """
         ...
 
@@ -81,6 +83,83 @@ class Reads(Protocol):
         self, pools: Sequence[str], after: int, limit: int
     ) -> tuple[int, list[Mapping[str, Any]]]:
         """A position and the leads in these pools, the longest there first, behind `after`."""
+        ...
+
+    async def tasks(
+        self,
+        filters: Mapping[str, Any],
+        scope: Scope,
+        *,
+        now: datetime,
+        after: tuple[int, datetime | None, UUID, str] | None,
+        limit: int,
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """A position and tasks of a scope's people and teams; `segment`, `due_at`, `lead` and
+        `name` are a task's place in that order.
+        """
+        ...
+
+    async def escalations(
+        self,
+        kind: str,
+        filters: Mapping[str, Any],
+        scope: Scope,
+        *,
+        after: tuple[int, int, int] | None,
+        limit: int,
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """A position and leads for supervisors; `segment`, `level_rank` and `position` are a place
+        in that order.
+        """
+        ...
+
+    async def tasks_of(self, lead: UUID) -> tuple[int, list[dict[str, Any]]]:
+        """A position and the tasks of one lead, the open ones first."""
+        ...
+
+    async def reviews(
+        self,
+        filters: Mapping[str, Any],
+        teams: Collection[str] | None,
+        before: int | None,
+        limit: int,
+    ) -> tuple[int, list[Mapping[str, Any]]]:
+        """A position and reviews of these teams (None = all), newest first, opened before one."""
+        ...
+
+    async def proposals(
+        self, scope: Scope, after: int, limit: int
+    ) -> tuple[int, list[Mapping[str, Any]]]:
+        """A position and leads that the clean-up proposes to give up, proposed behind `after`."""
+        ...
+
+    async def notifications(
+        self,
+        recipient: str,
+        *,
+        unread: bool | None,
+        after: tuple[int, int, UUID] | None,
+        limit: int,
+    ) -> tuple[int, list[Mapping[str, Any]]]:
+        """A position and a person's messages behind `after`: those that are unread first, the
+        newest first among each. `segment`, `position` and `id` are a place in that order.
+        """
+        ...
+
+    async def unread_notifications(
+        self, recipient: str, *, upto: int | None, limit: int
+    ) -> Sequence[UUID]:
+        """A person's oldest unread messages, up to a position of the log."""
+        ...
+
+    async def recipient_of(self, notification: UUID) -> str | None:
+        """Whom a message is for; None for one that there is not."""
+        ...
+
+    async def dead_notifications(
+        self, *, channel: str | None, before: int | None, limit: int
+    ) -> tuple[int, list[Mapping[str, Any]]]:
+        """A position and messages that were given up before a position, the last one first."""
         ...
 
     async def report(self, name: str, given: Mapping[str, Any], scope: Scope) -> Mapping[str, Any]:
@@ -125,6 +204,10 @@ class Service:
     commands: LeadCommands
     directory: DirectoryCommands
     hand_overs: HandOvers
+    reviews: ReviewCommands
+    holidays: Holidays
+    notifications: NotificationCommands
+    texts: Texts
     registry: Registry
     reads: Reads
     files: Files

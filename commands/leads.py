@@ -20,7 +20,7 @@ from aggregates.refusal import Refusal
 from aggregates.values import format_code, local_date
 from commands.caller import Caller
 from commands.fields import Command
-from commands.lead import duplicates, entry, files, imported, outcome, ownership, work
+from commands.lead import clean_up, duplicates, entry, files, imported, outcome, ownership, work
 from commands.lead.wiring import Facts, Judgement, Wiring
 from commands.loop import Beside, CommandLoop, Decide, Decision, Intent, Reply, refusing
 from commands.marks import marker
@@ -53,6 +53,7 @@ WIRING: Mapping[type[Command], Wiring] = {
     **work.WIRING,
     **files.WIRING,
     **outcome.WIRING,
+    **clean_up.WIRING,
 }
 """The commands that people give."""
 _ALL = {**WIRING, **imported.WIRING}

@@ -18,10 +18,12 @@ from uuid import UUID
 from aggregates.event import Event, Recorded
 from aggregates.lead import events as e
 from aggregates.lead.state import earliest
+from aggregates.lead.timers import COMPLETE_INFO, FIRST_FOLLOW_UP
 from aggregates.privacy import mask_attribute, mask_text
-from projections import lead_views
+from projections import lead_clocks, lead_views
 from projections.base import Projection, Table, dispatch
 from projections.masking import masked
+from projections.tasks import UNRATED_RANK
 
 HIDDEN = "(hidden)"
 
@@ -83,6 +85,11 @@ class LeadRow:
     pause_reason: str | None = None
     resume_at: datetime | None = None
     paused_seconds: float = 0.0
+    clocks: dict[str, Any] = field(default_factory=dict)
+    rang: list[str] = field(default_factory=list)
+    level_rank: int = UNRATED_RANK
+    due_at: datetime | None = None
+    overdue: bool = False
     attachments: int = 0
     shared_with: list[str] = field(default_factory=list)
     attributes: dict[str, Any] = field(default_factory=dict)
@@ -92,6 +99,7 @@ class LeadRow:
     recorded_at: datetime | None = None
 
 
+_BY_LEVEL = "level_rank, coalesce(due_at, 'infinity'), lead"
 LEADS = Table(
     "leads",
     LeadRow,
@@ -108,6 +116,11 @@ LEADS = Table(
         "USING gin (shared_with) WHERE cardinality(shared_with) > 0",
         "(captured_at, lead) WHERE owner IS NULL AND pool IS NULL",
         "(entered_by, captured_at, lead) WHERE owner IS NULL AND pool IS NULL",
+        f"({_BY_LEVEL})",
+        f"({_BY_LEVEL}) WHERE overdue",
+        f"(owner, {_BY_LEVEL})",
+        f"(team, {_BY_LEVEL}) WHERE owner IS NOT NULL",
+        f"({_BY_LEVEL}) WHERE owner IS NULL AND pool IS NULL",
     ),
 )
 
@@ -176,6 +189,7 @@ def _incomplete(row: LeadRow, _: Recorded, event: e.InfoMarkedIncomplete) -> Non
 
 def _completed(row: LeadRow, _: Recorded, __: e.InfoCompleted) -> None:
     row.missing = []
+    lead_clocks.end(row, COMPLETE_INFO)
 
 
 def _labelled(row: LeadRow, _: Recorded, event: e.LeadLabelled | e.LabelOverridden) -> None:
@@ -234,6 +248,7 @@ def _team_changed(row: LeadRow, _: Recorded, event: e.LeadTeamChanged) -> None:
 def _released(row: LeadRow, _: Recorded, event: e.LeadReleasedToPool) -> None:
     row.owner = row.team = row.assigned_at = None
     row.pool, row.unassignable = event.pool, False
+    lead_clocks.end(row, FIRST_FOLLOW_UP)
 
 
 def _owned(row: LeadRow, owner: str, at: datetime | None) -> None:
@@ -308,6 +323,7 @@ def _seen(row: LeadRow, recorded: Recorded) -> None:
     row.version = recorded.version
     row.position = recorded.position
     row.recorded_at = recorded.recorded_at
+    lead_clocks.settle(row)
 
 
 HANDLERS: Mapping[type[Event], Callable[[LeadRow, Recorded, Any], None]] = {
@@ -340,11 +356,12 @@ HANDLERS: Mapping[type[Event], Callable[[LeadRow, Recorded, Any], None]] = {
     e.LeadReopened: _reopened,
     e.LeadConverted: _converted,
     e.ConversionReversed: _reversed,
+    **lead_clocks.HANDLERS,
 }
 
 PROJECTION = Projection(
     name="leads",
-    version=3,
+    version=4,
     events=tuple(HANDLERS),
     tables=(LEADS,),
     fold=masked(

@@ -91,8 +91,18 @@ class TaskRow:
     position: int = 0
 
 
+IN_TURN = "level_rank, coalesce(due_at, 'infinity'), lead, name"
+"""The order of the work queue (R11)."""
+TO_DO = f"kind NOT IN ('{ESCALATION}', '{PAUSE}')"
+"""What somebody is to do; the others are for the clock alone."""
+FOR_SUPERVISORS = f"(kind IN ('{LATE_REASON}', '{PAUSE}') OR kind = '{COMPLETE_INFO}' AND overdue)"
+WAYS = ("", "owner, ", "team, ")
+"""Lists are of all tasks, of somebody's or of a team's."""
 TIMED = Table(
-    "timed_leads", LeadRow, key=("lead",), indexes=("(arms_from) WHERE arms_from IS NOT NULL",)
+    "timed_leads",
+    LeadRow,
+    key=("lead",),
+    indexes=("(arms_since, arms_from) WHERE arms_from IS NOT NULL",),
 )
 TASKS = Table(
     "tasks",
@@ -100,10 +110,8 @@ TASKS = Table(
     key=("lead", "name"),
     indexes=(
         "(rings_at) WHERE rings_at IS NOT NULL",
-        "(owner, level_rank, due_at, lead, name) WHERE state = 'open'",
-        "(team, level_rank, due_at, lead, name) WHERE state = 'open'",
-        "(level_rank, due_at, lead, name) WHERE state = 'open'",
-        "(kind, since, lead) WHERE kind IN ('late-reason', 'pause')",
+        *(f"({way}state, {IN_TURN}) WHERE {TO_DO}" for way in WAYS),
+        *(f"({way}kind, state, level_rank, position) WHERE {FOR_SUPERVISORS}" for way in WAYS),
     ),
 )
 
@@ -333,7 +341,7 @@ EVENTS: tuple[type[Event], ...] = (
 _TEXTLESS = (e.InfoChanged, e.LeadConverted, e.LeadAssigned, e.StageChanged)
 PROJECTION = Projection(
     "tasks",
-    1,
+    2,
     EVENTS,
     (TIMED, TASKS),
     masked(fold, textless=_TEXTLESS),

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from tests import checker_tasks, checker_workload
+from tests import checker_reviewing, checker_sla, checker_tasks, checker_workload
 from tests.checker_lead import CONVERSION, LABELS, OWNED, TAKEN, lead, standing, without_contacts
 
 Row = dict[str, Any]
@@ -26,7 +26,8 @@ TOPICS = {
     | {"lead.stage-changed", "lead.follow-up-recorded", "lead.invalidated", "lead.reopened"}
     | {"lead.info-marked-incomplete", "lead.info-completed", "lead.attachment-added", *LABELS}
     | {"lead.duplicate-suspected", "lead.duplicate-dismissed", "lead.screened", "lead.shared"}
-    | {"lead.paused", "lead.resumed", "lead.assignment-failed", "lead.team-changed"},
+    | {"lead.paused", "lead.resumed", "lead.assignment-failed", "lead.team-changed"}
+    | checker_tasks.CLOCKS,
     "follow_ups": {"lead.follow-up-recorded"},
     "stages": {"lead.stage-changed"},
     "conversions": CONVERSION_TOPICS,
@@ -34,6 +35,10 @@ TOPICS = {
     "duplicates": {"lead.duplicate-suspected", "lead.duplicate-dismissed"},
     "workload": checker_workload.TOPICS,
     "tasks": checker_tasks.TOPICS,
+    "sla": checker_sla.TOPICS,
+    "assignments": set(checker_sla.GIVEN),
+    "reviewing": checker_reviewing.TOPICS,
+    "reviews": checker_reviewing.REVIEWS,
 }
 
 
@@ -87,7 +92,8 @@ class Fact:
 
 def leads(facts: Iterable[Fact]) -> dict[str, list[Row]]:
     """Table `leads`."""
-    return {"leads": [lead(own) for own in _histories(facts, "leads").values()]}
+    histories = _histories(facts, "leads").values()
+    return {"leads": [lead(own) | checker_tasks.clocks(own) for own in histories]}
 
 
 def follow_ups(facts: Iterable[Fact]) -> dict[str, list[Row]]:
@@ -155,6 +161,10 @@ FOLDS: dict[str, Callable[[Iterable[Fact]], dict[str, list[Row]]]] = {
     "duplicates": duplicates,
     "workload": checker_workload.workload,
     "tasks": checker_tasks.tasks,
+    "sla": checker_sla.sla,
+    "assignments": checker_sla.assignments,
+    "reviewing": checker_reviewing.reviewing,
+    "reviews": checker_reviewing.reviews,
 }
 
 

@@ -6,7 +6,7 @@ that, where the product keeps every clock in step event by event.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -49,6 +49,11 @@ ENDS = {
     "pause": {"lead.resumed": "done"},
 }
 BY_NAME = {"lead.task-done": "done", "lead.task-cancelled": "cancelled"}
+CLOCKS = {
+    "lead.first-follow-up-task-issued", "lead.first-response-breached", "lead.first-response-made",
+    "lead.info-completion-overdue", "lead.task-scheduled", "lead.task-overdue", "lead.task-done",
+    "lead.task-cancelled", "lead.deadlines-moved",
+}  # fmt: skip
 OWN_OWNER = ("first-follow-up", "escalation", "late-reason")
 TOPICS = {
     *(topic for pair in FLAGS.values() for topic in pair), *MOVES, *TELLING, *LABELS, *BY_NAME,
@@ -67,6 +72,25 @@ def tasks(facts: Iterable["Fact"]) -> dict[str, list[Row]]:
     return {
         "timed_leads": [_lead(own) for own in histories.values()],
         "tasks": [_task(own, name) for own in histories.values() for name in sorted(_names(own))],
+    }
+
+
+def clocks(history: Sequence["Fact"]) -> Row:
+    """What table `leads` says of the clocks of a lead that ask somebody for something."""
+    own = [fact for fact in history if fact.topic in TOPICS]
+    silent = ("escalation", "late-reason", "pause")
+    running = [t for t in (_task(own, n) for n in _names(own) if n not in silent)
+               if t["state"] == "open"] if own else []  # fmt: skip
+    paused = bool(own) and _lead(own)["paused"]
+    due = {task["name"]: task["due_at"].astimezone(UTC) for task in running}
+    rang = sorted(task["name"] for task in running if task["overdue"])
+    level = _latest(own, "level")
+    return {
+        "clocks": {name: at.isoformat() for name, at in due.items()},
+        "rang": rang,
+        "level_rank": {"high": 0, "medium": 1, "low": 2}.get(level or "", 3),
+        "due_at": None if paused else min(due.values(), default=None),
+        "overdue": bool(rang) and not paused,
     }
 
 

@@ -5,7 +5,8 @@ When the database does not answer, a question ends in Unavailable, so that the c
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -22,8 +23,11 @@ from adapters.postgres import (
     lead_list,
     lead_queries,
     log_reader,
+    notification_queries,
     pool_queries,
     reports,
+    review_queries,
+    task_queries,
 )
 from adapters.postgres.builds import live_builds
 from adapters.postgres.lead_refs import find_lead
@@ -152,6 +156,92 @@ class PostgresReads:
     ) -> tuple[int, list[Mapping[str, Any]]]:
         """Leads in pools, the longest there first, entered behind a position of the log."""
         position, rows = await self._ask(pool_queries.pooled, pools, after, limit)
+        return position, list(rows)
+
+    async def tasks(
+        self,
+        filters: Mapping[str, Any],
+        scope: Scope,
+        *,
+        now: datetime,
+        after: task_queries.TaskPlace | None,
+        limit: int,
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """A page of tasks of a scope's people and teams."""
+        position, rows = await self._ask(
+            task_queries.tasks, filters, scope, now=now, after=after, limit=limit
+        )
+        return position, list(rows)
+
+    async def escalations(
+        self,
+        kind: str,
+        filters: Mapping[str, Any],
+        scope: Scope,
+        *,
+        after: task_queries.EscalationPlace | None,
+        limit: int,
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """A page of what supervisors look at."""
+        position, rows = await self._ask(
+            task_queries.escalations, kind, filters, scope, after=after, limit=limit
+        )
+        return position, list(rows)
+
+    async def tasks_of(self, lead: UUID) -> tuple[int, list[dict[str, Any]]]:
+        """The tasks of one lead, the open ones first."""
+        position, rows = await self._ask(task_queries.of_lead, lead)
+        return position, list(rows)
+
+    async def reviews(
+        self,
+        filters: Mapping[str, Any],
+        teams: Collection[str] | None,
+        before: int | None,
+        limit: int,
+    ) -> tuple[int, list[Mapping[str, Any]]]:
+        """Reviews, newest first."""
+        position, rows = await self._ask(review_queries.reviews, filters, teams, before, limit)
+        return position, list(rows)
+
+    async def proposals(
+        self, scope: Scope, after: int, limit: int
+    ) -> tuple[int, list[Mapping[str, Any]]]:
+        """Leads that the clean-up proposes to give up, the longest proposed first."""
+        position, rows = await self._ask(review_queries.proposals, scope, after, limit)
+        return position, list(rows)
+
+    async def notifications(
+        self,
+        recipient: str,
+        *,
+        unread: bool | None,
+        after: notification_queries.Place | None,
+        limit: int,
+    ) -> tuple[int, list[Mapping[str, Any]]]:
+        """A person's messages: unread ones first, the newest first among each."""
+        position, rows = await self._ask(
+            notification_queries.own, recipient, unread=unread, after=after, limit=limit
+        )
+        return position, list(rows)
+
+    async def unread_notifications(
+        self, recipient: str, *, upto: int | None, limit: int
+    ) -> Sequence[UUID]:
+        """A person's oldest unread messages."""
+        return await self._ask(notification_queries.unread, recipient, upto=upto, limit=limit)
+
+    async def recipient_of(self, notification: UUID) -> str | None:
+        """Whom a message is for."""
+        return await self._ask(notification_queries.recipient_of, notification)
+
+    async def dead_notifications(
+        self, *, channel: str | None, before: int | None, limit: int
+    ) -> tuple[int, list[Mapping[str, Any]]]:
+        """Messages that were given up, the last one first."""
+        position, rows = await self._ask(
+            notification_queries.dead, channel=channel, before=before, limit=limit
+        )
         return position, list(rows)
 
     async def report(self, name: str, given: Mapping[str, Any], scope: Scope) -> Mapping[str, Any]:

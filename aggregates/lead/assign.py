@@ -1,6 +1,6 @@
 """One named person responsible, never two, never nobody (R7, R8, R31)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -93,10 +93,18 @@ def waits_by(policies: Policies) -> tuple[object, ...]:
     )
 
 
-def assign_by_rule(lead: Lead, *, now: datetime, choice: Choice, policies: Policies) -> list[Event]:
+def assign_by_rule(
+    lead: Lead,
+    *,
+    now: datetime,
+    choice: Choice,
+    policies: Policies,
+    supervisors: Callable[[str | None], tuple[str, ...]] = lambda _: (),
+) -> list[Event]:
     """Carry a choice of the rules out, unless the lead awaits none by now.
 
-    That nobody was found is recorded once, however often it is tried (R8).
+    That nobody was found is recorded once, however often it is tried (R8), and the `supervisors` of
+    the lead's team are told.
     """
     if not awaits_assignment(lead, policies):
         return []
@@ -107,7 +115,10 @@ def assign_by_rule(lead: Lead, *, now: datetime, choice: Choice, policies: Polic
         return [LeadReleasedToPool(occurred_at=now, pool=choice.pool, explanation=why)]
     if lead.explanation:
         return []
-    return [AssignmentFailed(occurred_at=now, reason=NOBODY_FREE, explanation=why)]
+    told = supervisors(lead.profile.get("team")) or None
+    return [
+        AssignmentFailed(occurred_at=now, reason=NOBODY_FREE, explanation=why, supervisors=told)
+    ]
 
 
 def hand_over(lead: Lead, *, now: datetime, choice: Choice, reason: str | None) -> list[Event]:

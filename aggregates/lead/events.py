@@ -59,12 +59,16 @@ class LeadAssigned(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class AssignmentFailed(Event):
-    """No rule and no default found anybody: a person has to decide (R8)."""
+    """No rule and no default found anybody: a person has to decide (R8).
+
+    `supervisors` are told: those of the lead's team, else the administrators.
+    """
 
     topic: ClassVar[str] = "lead.assignment-failed"
 
     reason: str
     explanation: Details = field(default_factory=dict)
+    supervisors: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ clocks. So no command has to think of them, and none can forget to.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from aggregates.event import Event
@@ -57,11 +57,11 @@ def follow_through(
     follows: list[Event] = []
     if not decided:
         return follows
-    after = fold(lead, decided)
+    change = _Change(lead, fold(lead, decided), decided, now, timing)
     for rule in RULES:
-        new = list(rule(_Change(lead, after, decided, now, timing)))
-        follows += new
-        after = fold(after, new)
+        if new := list(rule(change)):
+            follows += new
+            change = replace(change, after=fold(change.after, new))
     return follows
 
 

@@ -1,4 +1,4 @@
-"""Commands of the daily work on a lead: moves, follow-ups, attachments (R46-R58)."""
+"""Commands of the daily work on a lead: moves, follow-ups, why one was late (R42, R46-R58)."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -6,11 +6,13 @@ from typing import Literal
 
 from pydantic import ConfigDict
 
+from aggregates.lead.effort import REFUSED
 from aggregates.lead.events import FollowUpRecorded
 from aggregates.lead.follow_up import record_follow_up
+from aggregates.lead.late_reason import record_late_reason
 from aggregates.lead.stage import advance
 from aggregates.values import FOLLOW_UP_PREFIX
-from commands.fields import At, Class, Command, Day, Label, Name, Note, Text, example
+from commands.fields import At, Class, Command, Day, Label, Name, Note, Reason, Text, example
 from commands.lead.wiring import Facts, Judgement, Wiring, simply
 
 
@@ -46,12 +48,26 @@ class RecordFollowUp(Command):
     next_step: Text | None = None
     next_step_due: Day | None = None
     """A local date, due at its end (A14)."""
-    outcome: Literal["connected", "no_answer", "busy", "wrong_number", "left_message"] = "connected"
-    """Only `connected` answers the customer (A12)."""
+    outcome: Literal[
+        "connected", "refused", "no_answer", "busy", "wrong_number", "left_message"
+    ] = "connected"
+    """`connected` and `refused` answer the customer (A12); `refused`: who explicitly wants nothing
+    of it (R101).
+    """
     by: Label | None = None
     """Who did it, if not the caller (R85)."""
     stage: Label | None = None
     """The stage that the record sets (R90)."""
+
+
+class RecordLateReason(Command):
+    """Say why the first follow-up was late (R42)."""
+
+    model_config = ConfigDict(json_schema_extra=example(reason="客户未接听", note="打了三次"))
+
+    reason: Reason
+    """One of the late_reasons of the response policy."""
+    note: Text | None = None
 
 
 def _advance(c: AdvanceLead, facts: Facts) -> Judgement:
@@ -65,7 +81,7 @@ def _follow_up(c: RecordFollowUp, facts: Facts) -> Judgement:
     record = FollowUpRecorded(
         occurred_at=c.occurred_at,
         code=facts.code,
-        connected=c.outcome == "connected",
+        connected=c.outcome in ("connected", REFUSED),
         outcome=c.outcome,
         by=c.by or facts.caller.person,
         method=c.method or None,
@@ -86,7 +102,21 @@ def _follow_up(c: RecordFollowUp, facts: Facts) -> Judgement:
     return simply(decide)
 
 
+def _late_reason(c: RecordLateReason, facts: Facts) -> Judgement:
+    rules = facts.policies.response.rules
+    decide = partial(
+        record_late_reason,
+        now=facts.now,
+        reason=c.reason,
+        note=c.note or None,
+        by=facts.caller.person,
+        rules=rules,
+    )
+    return simply(decide)
+
+
 WIRING: Mapping[type[Command], Wiring] = {
     AdvanceLead: Wiring(_advance),
     RecordFollowUp: Wiring(_follow_up, FOLLOW_UP_PREFIX),
+    RecordLateReason: Wiring(_late_reason),
 }

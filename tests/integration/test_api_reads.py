@@ -64,7 +64,7 @@ async def test_pages_bring_every_lead_once_newest_first(api: Api) -> None:
     newest = [(await api.lead())["id"] for _ in range(4)][::-1]
     await api.project()
     found: list[dict[str, Any]] = []
-    query: dict[str, Any] = {"limit": 2}
+    query: dict[str, Any] = {"limit": 2, "sort": "captured_at"}
     while True:
         page = (await api.get("/v1/leads", params=query)).json()
         found += page["items"]

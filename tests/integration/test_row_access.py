@@ -258,7 +258,7 @@ async def test_lists_filters_search_and_cursors_show_the_scope_alone(
         return world.named(answer.json()["items"])
 
     assert await listed() == visible
-    assert await listed(sort="level") == visible
+    assert await listed(sort="captured_at") == visible
     for name, lead in world.leads.items():
         for query in ({"q": f"客户{name}"}, {"q": lead["code"].lower()}):
             assert await listed(**query) == {name} & visible
@@ -357,7 +357,7 @@ def paged(conn: Connection, scope: Scope, sort: str, limit: int) -> set[UUID]:
         found += [row["id"] for row in rows]
         if len(rows) < limit:
             break
-        after = (rows[-1]["segment"], rows[-1]["captured_at"], rows[-1]["id"])
+        after = rows[-1]["place"]
     assert len(found) == len(set(found))
     return set(found)
 
@@ -378,6 +378,7 @@ BLANK = {
     "follow_ups": 0, "version": 0, "position": 0, "paused_seconds": 0, "attachments": 0,
     "converted": False, "invalidated": False, "merged": False, "label_overridden": False,
     "unassignable": False, "paused": False, "captured": True, "shared_with": [],
+    "clocks": {}, "rang": [], "level_rank": 3, "overdue": False,
 }  # fmt: skip
 
 
@@ -399,7 +400,8 @@ def fill(conn: Connection, draw: Random, number: int) -> list[dict[str, Any]]:
             "pool": draw.choice((None, None, "公海")),
             "entered_by": draw.choice(NAMES),
             "shared_with": draw.sample(NAMES[1:], draw.randint(0, 2)),
-            "level": draw.choice((None, "high", "low")),
+            "level_rank": draw.randint(0, 3),
+            "due_at": draw.choice((None, f"2024-05-{1 + n % 5:02} 00:00Z")),
         }
         for n in range(number)
     ]
@@ -411,7 +413,8 @@ def fill(conn: Connection, draw: Random, number: int) -> list[dict[str, Any]]:
 MANY = """
 SELECT jsonb_build_object('lead', gen_random_uuid(), 'captured_at', now() - n * interval '1 min',
   'owner', CASE WHEN n %% 3 > 0 THEN 'p' || n %% 50 END, 'team', 't' || n %% 50 %% 5,
-  'entered_by', 'p' || n %% 7, 'level', CASE WHEN n / 50 %% 2 = 0 THEN 'high' ELSE 'low' END,
+  'entered_by', 'p' || n %% 7, 'level_rank', CASE WHEN n / 50 %% 2 = 0 THEN 0 ELSE 2 END,
+  'due_at', CASE WHEN n %% 4 > 0 THEN now() + (n * 7919 %% 5000) * interval '1 min' END,
   'shared_with', CASE WHEN n %% 500 = 0 THEN '["p1"]'::jsonb ELSE '[]'::jsonb END) AS r
 FROM generate_series(1, 5000) n"""
 TEAM = frozenset(f"p{n}" for n in range(0, 50, 5))

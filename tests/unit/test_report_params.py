@@ -44,6 +44,10 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "funnel": "stage",
         "stage-duration": "stage",
         "conversions": "lead",
+        "insights": "source",
+        "sla-compliance": "all",
+        "workload": "owner",
+        "fairness": "owner",
     }
 
 
