@@ -4,26 +4,37 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
+from adapters import notifying
 from adapters.company import Company, open_company
 from adapters.postgres import processes, worker
 from adapters.settings import Settings
 
-Duty = Callable[[str, Company, threading.Event], None]
+Duty = Callable[[str, Company, Settings, threading.Event], None]
 
 
-def _project(dsn: str, _: Company, stop: threading.Event) -> None:
+def _project(dsn: str, _: Company, __: Settings, stop: threading.Event) -> None:
     worker.run_forever(dsn, stop)
 
 
-DUTIES: Mapping[str, Duty] = {"project": _project, "process": processes.run_forever}
-"""`project` keeps the read models at the end of the log, `process` sends the rules' commands."""
+def _process(dsn: str, company: Company, _: Settings, stop: threading.Event) -> None:
+    processes.run_forever(dsn, company, stop)
+
+
+DUTIES: Mapping[str, Duty] = {
+    "project": _project,
+    "process": _process,
+    "notify": notifying.run_forever,
+}
+"""`project` keeps the read models at the end of the log, `process` sends the rules' commands,
+`notify` messages to people.
+"""
 
 
 def work(dsn: str, settings: Settings, wanted: Iterable[str], stop: threading.Event) -> None:
     """Do these duties; when one fails for good, the others stop and its error is raised."""
     company = open_company(dsn, settings)
     with ThreadPoolExecutor() as threads:
-        running = [threads.submit(DUTIES[name], dsn, company, stop) for name in wanted]
+        running = [threads.submit(DUTIES[name], dsn, company, settings, stop) for name in wanted]
         wait(running, return_when=FIRST_EXCEPTION)
         stop.set()
     for duty in running:

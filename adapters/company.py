@@ -44,9 +44,14 @@ class Company:
         """Where a simulated clock stands; None where time is real."""
         return self.clock().now() if self.clock_kind == "simulated" else None
 
+    @property
+    def stood_at(self) -> datetime | None:
+        """The latest instant that the database knows of."""
+        return latest(self.last_recorded_at, self.clock_at)
+
     def clock(self) -> Clock:
         """The clock that a service on this database runs by."""
-        return clock_of(self.clock_kind, latest(self.last_recorded_at, self.clock_at))
+        return clock_of(self.clock_kind, self.stood_at)
 
 
 def open_company(

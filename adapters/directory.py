@@ -27,11 +27,12 @@ from commands.hand_over import HandOvers
 from commands.lead_loop import LeadLoop
 from commands.register import Register
 
-# The kind of clock that the database runs by, the company's zone, and where the log stands.
+# The kind of clock that the database runs by, the company's zone, and where the clock stands.
 FACTS = (
     "SELECT (SELECT value FROM log.company WHERE name = 'clock'),"
     " (SELECT value FROM log.company WHERE name = 'timezone'),"
-    " (SELECT recorded_at FROM log.leadlog_events ORDER BY notification_id DESC LIMIT 1)"
+    " greatest((SELECT value FROM log.company WHERE name = 'clock_at')::timestamptz,"
+    " (SELECT recorded_at FROM log.leadlog_events ORDER BY notification_id DESC LIMIT 1))"
 )
 
 

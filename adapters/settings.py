@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from adapters.notification_settings import chat_bots, sender_address, smtp_server
 
 PREFIX = "LEADLOG_"
 
@@ -56,6 +58,22 @@ class Settings(BaseSettings):
     position_wait_seconds: float = Field(2.0, ge=0)
     """How long a read waits for the position it asked for before it answers 503."""
 
+    smtp: SecretStr | None = None
+    """The mail server: smtp://user:password@host:587?starttls=required, or smtps://…; None = no
+    e-mail.
+    """
+    smtp_sender: str | None = Field(None, validate_default=True)
+    """The address that messages come from: leads@example.com, or 线索 <leads@example.com>."""
+    chat: SecretStr | None = None
+    """The chat bot that messages go to, by URL, or one for each team: {"华东一组": "wecombot://…"}.
+    """
+    message_hours: float = Field(24.0, gt=0)
+    """So long a message is news that is sent; later it is given up."""
+    message_attempts: int = Field(16, gt=0)
+    message_pause_seconds: float = Field(30.0, gt=0)
+    """Until a message that was not taken is tried again; twice as long each time, 2 hours at most.
+    """
+
     @classmethod
     def load(cls, **overrides: Any) -> Self:
         """The settings of this process, or StartupError with one line. None overrides nothing."""
@@ -74,6 +92,29 @@ class Settings(BaseSettings):
         except psycopg.ProgrammingError:  # its text would show the password
             raise ValueError("not a PostgreSQL DSN such as postgresql://user@host/name") from None
         return dsn
+
+    @field_validator("smtp")
+    @classmethod
+    def _is_server(cls, url: SecretStr | None) -> SecretStr | None:
+        if url:
+            smtp_server(url.get_secret_value())
+        return url
+
+    @field_validator("smtp_sender")
+    @classmethod
+    def _is_sender(cls, sender: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("smtp") and not sender:
+            raise ValueError(f"needed where {PREFIX}SMTP is set: leads@example.com")
+        if sender:
+            sender_address(sender)
+        return sender
+
+    @field_validator("chat")
+    @classmethod
+    def _is_chat(cls, bots: SecretStr | None) -> SecretStr | None:
+        if bots:
+            chat_bots(bots.get_secret_value())
+        return bots
 
     @field_validator("data_dir")
     @classmethod

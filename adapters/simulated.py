@@ -1,67 +1,98 @@
 """Lives simulated time through: from instant to instant at which something is due (decision 3)."""
 
-from collections.abc import Callable
+import asyncio
+import time
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from adapters.clock import SimulatedClock
-from adapters.company import Company, keep_clock
-from adapters.postgres.log_reader import HEAD
-from adapters.postgres.processes import PROCESSES, Process, connect, leased
+from adapters.company import Company, keep_clock, open_company
+from adapters.postgres.processes import PROCESSES, Process, lease_all
 from adapters.postgres.runner import catch_up_on
+from adapters.postgres.tables import Connection
 from adapters.postgres.tables import connect as connect_projector
-from adapters.settings import StartupError
+from adapters.settings import Settings, StartupError
 from adapters.write_side import open_write_side
 from aggregates.values import local_time
 
+READS = sorted({name for duty in PROCESSES.values() for name in duty.reads})
 MOST_STEPS = 100_000
 """At one instant; more means that a process never comes to an end."""
+AGAIN_SECONDS, PATIENCE_SECONDS = 0.2, 10.0
+"""How soon and how long what is due is tried again that a process could not deal with."""
 
 
 async def run_until(
-    dsn: str, company: Company, until: datetime, told: Callable[[datetime], None]
+    dsn: str, settings: Settings, until: datetime, told: Callable[[datetime], None]
 ) -> None:
     """Move the clock of a simulated database to `until`, and record all that is due on the way.
 
-    `told` hears of every instant. StartupError where a clock is real, lies behind `until` already,
-    or a worker moves it.
+    `told` hears of every instant. A run that is killed is taken up by the next one. StartupError
+    where time is real, the clock is past `until` already, somebody else moves it, or something
+    that is due cannot be recorded: then the clock stays there.
     """
-    if company.clock_kind != "simulated":
+    if open_company(dsn, settings).clock_kind != "simulated":
         raise StartupError(
             "this database lives in real time, which nobody can move: use one that was made with"
             " `leadlog demo`"
         )
-    start = company.clock().now()
-    if until < start:
-        raise StartupError(f"the clock stands at {local_time(start, company.zone)}: time never goes back")
-    clock = SimulatedClock(start)
     async with AsyncExitStack() as stack:
-        lease = await stack.enter_async_context(await connect(dsn))
-        for name in PROCESSES:
-            if not await leased(lease, name):
-                raise StartupError("a worker runs on this database: stop it first")
-        projector = stack.enter_context(connect_projector(dsn))
-        head = await (await lease.execute(HEAD)).fetchone()
+        begin_at = await lease_all(dsn, stack)
+        if begin_at is None:
+            raise StartupError("a worker runs on this database: stop it first")
+        company = open_company(dsn, settings)  # another mover may have ended since
+        clock = SimulatedClock(_start(company, until))
         own = open_write_side(dsn, company, stack, clock)
-        processes = [duty.make(own, head[0] if head else 0) for duty in PROCESSES.values()]
-        reads = sorted({name for duty in PROCESSES.values() for name in duty.reads})
-
-        async def settle() -> None:
-            for _ in range(MOST_STEPS):
-                catch_up_on(projector, reads)
-                if not any([await process.step() for process in processes]):
-                    return
-            raise AssertionError("the processes never come to an end")
-
-        await settle()
-        while (instant := await _next(processes)) and instant <= until:
-            clock.move_to(instant)
-            told(instant)
-            await settle()
-        clock.move_to(until)
+        processes = [duty.make(own, begin_at) for duty in PROCESSES.values()]
+        projector = stack.enter_context(connect_projector(dsn))
+        await _Time(clock, processes, projector).go_on(until, told, company.zone)
         keep_clock(dsn, until)
 
 
-async def _next(processes: list[Process]) -> datetime | None:
-    instants = [await process.next_at() for process in processes]
-    return min((at for at in instants if at), default=None)
+def _start(company: Company, until: datetime) -> datetime:
+    """Where the clock stands."""
+    start = company.stood_at or company.clock().now()
+    if until < start:
+        at = local_time(start, company.zone)
+        raise StartupError(f"the clock stands at {at}: time never goes back")
+    return start
+
+
+class _Time:
+    """A clock that waits at each instant for all that is to be done then."""
+
+    def __init__(
+        self, clock: SimulatedClock, processes: Sequence[Process], projector: Connection
+    ) -> None:
+        self._clock, self._processes, self._projector = clock, processes, projector
+
+    async def go_on(
+        self, until: datetime, told: Callable[[datetime], None], zone: ZoneInfo
+    ) -> None:
+        """From one instant at which something is due to the next."""
+        await self._settle()
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
+        while (instant := await self._next()) and instant <= until:
+            if instant > self._clock.now():
+                self._clock.move_to(instant)
+                told(instant)
+                give_up_at = time.monotonic() + PATIENCE_SECONDS
+            elif time.monotonic() < give_up_at:
+                await asyncio.sleep(AGAIN_SECONDS)
+            else:
+                at = local_time(self._clock.now(), zone)
+                raise StartupError(f"the clock stays at {at}: what is due then cannot be recorded")
+            await self._settle()
+
+    async def _settle(self) -> None:
+        for _ in range(MOST_STEPS):
+            catch_up_on(self._projector, READS)
+            if not any([await process.step() for process in self._processes]):
+                return
+        raise AssertionError("the processes never come to an end")
+
+    async def _next(self) -> datetime | None:
+        instants = [await process.next_at() for process in self._processes]
+        return min((at for at in instants if at), default=None)

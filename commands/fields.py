@@ -7,7 +7,7 @@ string in the company currency with at most two decimals, never a float.
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -53,6 +53,12 @@ def instant(value: Any) -> datetime:
         raise ValueError("give a time with its offset, such as 2024-05-01T09:15:00+08:00")
     _year(at)
     return at.astimezone(UTC)
+
+
+def _local_time(value: Any) -> time:
+    if isinstance(value, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value, re.ASCII):
+        return time.fromisoformat(value)
+    raise ValueError("give a local time of the day such as 22:00")
 
 
 def _money(amount: Any) -> Decimal:
@@ -101,6 +107,12 @@ Note = Annotated[str, text(500)]
 Text = Annotated[str, text(8000)]
 At = Annotated[datetime, BeforeValidator(instant)]
 Day = Annotated[date, AfterValidator(_year)]
+LocalTime = Annotated[
+    time,
+    PlainValidator(_local_time),
+    PlainSerializer(lambda at: at.isoformat("minutes"), return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^\d\d:\d\d$"}),
+]
 Phone = Annotated[str, text(50), AfterValidator(lambda given: given and contact.phone(given))]
 Email = Annotated[str, text(254), AfterValidator(lambda given: given and contact.email(given))]
 Money = Annotated[

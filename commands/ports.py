@@ -176,9 +176,12 @@ class DueLeads(Protocol):
         """When the next clock rings, or rang: UTC."""
         ...
 
-    async def unarmed(self, since: datetime, after: int, limit: int) -> Sequence[Waiting]:
-        """Imported leads to which something happened at or after `since` that starts clocks, and
-        was recorded behind `after`, in the order of the log.
+    async def unarmed(
+        self, since: datetime, after: int, limit: int
+    ) -> tuple[int, Sequence[Waiting]]:
+        """The position of the log that is reflected, and imported leads to which something
+        happened at or after `since` that starts clocks, and was recorded behind `after`, in the
+        order of the log.
         """
         ...
 

@@ -35,8 +35,8 @@ _SQL_TYPES = {
 class Table(Generic[Row]):
     """A table whose columns are the fields of a dataclass, in order; its key comes first.
 
-    A keyed table's key begins with the stream. `facts` = append-only rows that are never loaded (their primary key is `key`);
-    `whole` = a small table that every batch loads whole.
+    A keyed table's key begins with the stream. `facts` = append-only rows that are never loaded
+    (their primary key is `key`); `whole` = a small table that every batch loads whole.
     """
 
     name: str

@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 
 from projections import (
+    assignments,
     attachments,
     conversions,
     duplicates,
     follow_ups,
     leads,
+    notifications,
+    reviewing,
+    reviews,
+    sla,
     stages,
     tasks,
     workload,
@@ -25,5 +30,10 @@ PROJECTIONS: Mapping[str, Projection] = {
         duplicates.PROJECTION,
         workload.PROJECTION,
         tasks.PROJECTION,
+        reviewing.PROJECTION,
+        reviews.PROJECTION,
+        notifications.PROJECTION,
+        sla.PROJECTION,
+        assignments.PROJECTION,
     )
 }

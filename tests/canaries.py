@@ -6,7 +6,7 @@ The fields are taken from the events' classes, so a field of a later day has its
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import count
 from types import NoneType
@@ -22,12 +22,12 @@ AT = datetime(2024, 5, 1, 1, 15, tzinfo=UTC)
 CLEAR = {
     "code", "follow_up", "external_id", "source_system", "stage", "previous", "policy", "sha256",
     "hash", "owner", "previous_owner", "team", "previous_team", "person", "by", "shared_with",
-    "pool", "into_code", "lead", "responsible", "supervisors",
+    "pool", "into_code", "lead", "responsible", "supervisors", "recipient", "message_id", "kind", "task",
     "source", "industry", "region", "customer_type", "campaign", "level", "segment", "method",
 }  # fmt: skip
 SAMPLES: Mapping[Any, Any] = {
     bool: True, int: 3, float: 1.5, Decimal: Decimal("85000.00"),
-    datetime: AT, date: date(2024, 5, 10), Mapping[str, int]: {"late": 3},
+    datetime: AT, date: date(2024, 5, 10), time: time(22), Mapping[str, int]: {"late": 3},
 }  # fmt: skip
 CANARY = re.compile(r"139\d{8}|canary\d{8}")
 

@@ -1,7 +1,7 @@
 """`leadlog import leads`: a CSV of current leads through the capture command."""
 
 import tomllib
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -15,21 +15,16 @@ from adapters.cli.imports import group
 from adapters.cli.options import DatabaseOption
 from adapters.company import Company, open_company
 from adapters.database import open_database
-from adapters.holiday_calendar import PublicHolidays
 from adapters.lead_file import LeadFile
 from adapters.lead_import import LeadImport, Outcome, Tally
 from adapters.lead_sheets import Sheets
-from adapters.postgres.event_log import PostgresEventLog
 from adapters.postgres.processes import run_to_end
-from adapters.postgres.register import PostgresRegistry
 from adapters.row_file import Unreadable
 from adapters.settings import Settings
-from commands.lead_loop import LeadLoop
+from adapters.write_side import open_write_side
 from commands.lead_mapping import LeadMapping, Misfit
 from commands.lead_mapping_guess import guess as guess_mapping
 from commands.lead_rows import LeadRows
-from commands.leads import LeadCommands
-from commands.rehearsal import Rehearsal
 from processes import assignment
 
 SOURCE = "leads"
@@ -95,22 +90,13 @@ def _import(dsn: str, company: Company, given: _Given) -> tuple[Tally, Outcome |
 async def _enter(
     dsn: str, company: Company, given: _Given, file: LeadFile, rows: LeadRows, sheets: Sheets
 ) -> Tally:
-    clock = company.clock()
-    simulated_now = clock.now if company.clock_kind == "simulated" else None
-    kept, registry = PostgresEventLog(dsn, simulated_now=simulated_now), PostgresRegistry(dsn)
-    log = Rehearsal(kept) if given.dry_run else kept
-    loop = LeadLoop(log, registry, clock, company.zone, PublicHolidays())
-    commands = LeadCommands(loop, log, registry, clock, company.zone, company.ledger_key)
-    job = LeadImport(
-        file, rows, given.source, commands, loop, log, codes_of_twins=bool(given.duplicates)
-    )
-    try:
-        with Progress(console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(f"importing {given.file.name}", total=file.size)
-            return await job.run(sheets.tell, lambda done: bar.update(task, completed=done))
-    finally:
-        await kept.close()
-        await registry.close()
+    async with AsyncExitStack() as stack:
+        own = open_write_side(dsn, company, stack, rehearse=given.dry_run)
+        parts = (own.commands, own.leads, own.log)
+        job = LeadImport(file, rows, given.source, *parts, codes_of_twins=bool(given.duplicates))
+        bar = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
+        task = bar.add_task(f"importing {given.file.name}", total=file.size)
+        return await job.run(sheets.tell, lambda done: bar.update(task, completed=done))
 
 
 def _guessed(file: Path) -> str:

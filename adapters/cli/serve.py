@@ -20,6 +20,7 @@ from adapters.settings import Settings
 
 PARENT = "LEADLOG_PARENT"
 LOOK_SECONDS = 0.5
+EVERYTHING = "project,process,notify"
 
 
 @app.command()
@@ -43,10 +44,10 @@ def serve(
 @app.command()
 def worker(
     *,
-    only: Annotated[str, typer.Option(help="What to do, separated by commas.")] = "project,process",
+    only: Annotated[str, typer.Option(help="What to do, separated by commas.")] = EVERYTHING,
     database: DatabaseOption = None,
 ) -> None:
-    """Keep the read models at the end of the log and assign new leads, until interrupted."""
+    """Keep the read models at the end of the log, act on time and rules, send messages."""
     from adapters.background import DUTIES, work  # noqa: PLC0415 - slow to import
 
     wanted = only.split(",")

@@ -14,7 +14,6 @@ from rich.table import Table as Sheet
 from adapters.cli import app
 from adapters.cli.options import DatabaseOption, opened, read_time
 from adapters.cli.sheets import Format
-from adapters.company import open_company
 from adapters.postgres.runner import catch_up
 from adapters.postgres.tables import connect
 from adapters.postgres.timer_queries import ringing
@@ -60,8 +59,7 @@ def run(
             instants += 1
             status.update(f"moving the clock: {local_time(instant, zone)}")
 
-        company = open_company(handle.dsn, settings)
-        uvloop.run(run_until(handle.dsn, company, by, told))
+        uvloop.run(run_until(handle.dsn, settings, by, told))
     typer.echo(f"the clock stands at {local_time(by, zone)}; something was due at {instants} times")
 
 

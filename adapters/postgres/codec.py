@@ -20,10 +20,20 @@ from aggregates.directory.events import EVENTS as DIRECTORY_EVENTS
 from aggregates.event import Event, Meta
 from aggregates.lead.events import EVENTS as LEAD_EVENTS
 from aggregates.lead.time_events import EVENTS as TIME_EVENTS
+from aggregates.notification.events import EVENTS as NOTIFICATION_EVENTS
 from aggregates.policy.events import EVENTS as POLICY_EVENTS
+from aggregates.review.events import EVENTS as REVIEW_EVENTS
 
 EVENT_TYPES: Mapping[str, type[Event]] = {
-    t.topic: t for t in (*LEAD_EVENTS, *TIME_EVENTS, *DIRECTORY_EVENTS, *POLICY_EVENTS)
+    t.topic: t
+    for t in (
+        *LEAD_EVENTS,
+        *TIME_EVENTS,
+        *REVIEW_EVENTS,
+        *NOTIFICATION_EVENTS,
+        *DIRECTORY_EVENTS,
+        *POLICY_EVENTS,
+    )  # fmt: skip
 }
 
 for _topic, _type in EVENT_TYPES.items():

@@ -11,7 +11,7 @@ from commands.ports import Waiting
 # Served by the index on rings_at.
 DUE = "SELECT lead FROM {schema}.tasks WHERE rings_at <= %b ORDER BY rings_at LIMIT %b"
 NEXT = "SELECT min(rings_at) FROM {schema}.tasks WHERE rings_at IS NOT NULL"
-# Served by the index on arms_from: few leads are both imported and recent.
+# Served by the index on arms_since, from where it was looked at last.
 UNARMED = (
     "SELECT lead, arms_since FROM {schema}.timed_leads WHERE arms_from >= %b AND arms_since > %b"
     " AND captured AND NOT (merged OR converted OR invalidated)"
@@ -35,10 +35,12 @@ class PostgresDueLeads:
         _, rows = await self._ask(NEXT)
         return rows[0][0] if rows else None
 
-    async def unarmed(self, since: datetime, after: int, limit: int) -> Sequence[Waiting]:
-        """Imported leads whose clocks were not started."""
-        _, rows = await self._ask(UNARMED, since, after, limit)
-        return [Waiting(*row) for row in rows]
+    async def unarmed(
+        self, since: datetime, after: int, limit: int
+    ) -> tuple[int, Sequence[Waiting]]:
+        """The position reflected, and imported leads whose clocks were not started."""
+        position, rows = await self._ask(UNARMED, since, after, limit)
+        return position, [Waiting(*row) for row in rows]
 
     async def close(self) -> None:
         """Close the connection."""

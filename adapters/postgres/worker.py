@@ -12,7 +12,9 @@ from collections.abc import Iterable
 
 import psycopg
 
+from adapters.postgres import leases
 from adapters.postgres.builds import live_builds
+from adapters.postgres.leases import Pauses
 from adapters.postgres.rebuild import rebuild_outdated
 from adapters.postgres.runner import advance
 from adapters.postgres.tables import Connection, connect
@@ -21,26 +23,19 @@ from projections.catalogue import PROJECTIONS
 
 logger = logging.getLogger("leadlog.worker")
 
-POLL_SECONDS = 0.5
-LEASE_SECONDS = 1.0
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-LEASE = "SELECT pg_try_advisory_lock(7220503, hashtext(%s))"
-FREE = "SELECT pg_try_advisory_xact_lock(7220503, hashtext(%s))"
-
 
 def run_forever(dsn: str, stop: threading.Event, names: Iterable[str] | None = None) -> None:
     """Advance projections (all by default) until `stop` is set."""
     wanted = [PROJECTIONS[name] for name in names or PROJECTIONS]
-    pause = SHORTEST_PAUSE
+    pauses = Pauses()
     while not stop.is_set():
-        started = time.monotonic()
+        pauses.begin()
         try:
             with connect(dsn) as work, connect(dsn, autocommit=True) as ears:
                 ears.execute("LISTEN leadlog_events")
                 _Worker(work, ears, wanted, stop).run()
         except psycopg.Error as error:
-            pause = SHORTEST_PAUSE if time.monotonic() - started > LONGEST_PAUSE else pause * 2
-            pause = min(pause, LONGEST_PAUSE)
+            pause = pauses.next()
             logger.warning("the database lets us down, again in %.1f s: %s", pause, error)
             stop.wait(pause)
 
@@ -48,7 +43,7 @@ def run_forever(dsn: str, stop: threading.Event, names: Iterable[str] | None = N
 def is_leased(conn: Connection, name: str) -> bool:
     """Whether a worker looks after a projection now."""
     with conn.transaction():
-        row = conn.execute(FREE, (name,)).fetchone()
+        row = conn.execute(leases.IS_FREE, (leases.PROJECTION, name)).fetchone()
     return row is not None and not row[0]
 
 
@@ -84,7 +79,7 @@ class _Worker:
         """Try for what others may have left, at most once a second."""
         if time.monotonic() < self._next_lease_at:
             return
-        self._next_lease_at = time.monotonic() + LEASE_SECONDS
+        self._next_lease_at = time.monotonic() + leases.LEASE_SECONDS
         for projection in self._wanted:
             if projection.name not in self._leased and self._lease(projection.name):
                 self._leased.add(projection.name)
@@ -92,9 +87,9 @@ class _Worker:
 
     def _lease(self, name: str) -> bool:
         with self._work.transaction():
-            row = self._work.execute(LEASE, (name,)).fetchone()
+            row = self._work.execute(leases.TAKE, (leases.PROJECTION, name)).fetchone()
         return row is not None and bool(row[0])
 
     def _listen(self) -> None:
-        for _ in self._ears.notifies(timeout=POLL_SECONDS, stop_after=1):
+        for _ in self._ears.notifies(timeout=leases.POLL_SECONDS, stop_after=1):
             pass

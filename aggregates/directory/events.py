@@ -3,7 +3,7 @@ company can be folded from the log without asking whose stream an event stands i
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from typing import ClassVar
 
 from aggregates.event import Event
@@ -116,6 +116,20 @@ class PersonReactivated(PersonEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotificationPreferencesSet(PersonEvent):
+    """How a person is told of what concerns them (R36). Quiet hours are local times of the company;
+    they end on the next day where `quiet_to` is not later; both None = there are none.
+    """
+
+    topic: ClassVar[str] = "directory.notification-preferences-set"
+
+    channels: tuple[str, ...]
+    language: str
+    quiet_from: time | None = None
+    quiet_to: time | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class TeamEvent(Event):
     """Something about one team."""
 
@@ -182,6 +196,7 @@ EVENTS: tuple[type[Event], ...] = (
     AbsenceCancelled,
     PersonDeactivated,
     PersonReactivated,
+    NotificationPreferencesSet,
     TeamAdded,
     SupervisorSet,
     ReferenceAdded,

@@ -1,11 +1,12 @@
 """Entries of the directory as the fold of their events."""
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, time
 from uuid import UUID, uuid5
 
 from aggregates.directory import events as e
 from aggregates.event import Event
+from aggregates.notification.channels import EMAIL, IN_APP
 
 DIRECTORY = UUID("9a4f7a37-5a0b-4a86-9c1d-6f5e0c0b7d11")
 
@@ -43,6 +44,18 @@ class Absence:
 
 
 @dataclass(frozen=True, slots=True)
+class Preferences:
+    """How somebody is told of what concerns them. Quiet hours are local times, and end on the next
+    day where `quiet_to` is not later; both None = there are none.
+    """
+
+    channels: tuple[str, ...] = (IN_APP, EMAIL)
+    language: str = "zh"
+    quiet_from: time | None = None
+    quiet_to: time | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """A person; `name` None = unknown so far. Without a role they have no login.
 
@@ -60,6 +73,7 @@ class Person:
     weight: float = 1.0
     capacity: int | None = None
     absences: tuple[Absence, ...] = ()
+    messages: Preferences = Preferences()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +125,9 @@ def evolve(person: Person, event: Event) -> Person:
             person = replace(person, active=False)
         case e.PersonReactivated():
             person = replace(person, active=True)
+        case e.NotificationPreferencesSet():
+            wanted = Preferences(event.channels, event.language, event.quiet_from, event.quiet_to)
+            person = replace(person, messages=wanted)
         case _:
             pass
     return person

@@ -8,11 +8,15 @@ from projections.reports import (
     conversion,
     conversions,
     cycle_time,
+    fairness,
     follow_up_cadence,
     funnel,
+    insights,
     response_time,
+    sla_compliance,
     stage_duration,
     wins,
+    workload,
 )
 from projections.reports.report import Report
 
@@ -28,6 +32,10 @@ REPORTS: Mapping[str, Report] = {
         funnel,
         stage_duration,
         conversions,
+        sla_compliance,
+        workload,
+        fairness,
+        insights,
     )
 }
 

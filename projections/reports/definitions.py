@@ -19,13 +19,16 @@ def in_zone(instant: datetime | None, zone: str) -> str | None:
     return instant.astimezone(ZoneInfo(zone)).isoformat() if instant else None
 
 
-def definitions(params: ReportParams, period_of: str) -> dict[str, str]:
-    """What holds for this answer whatever the report; `period_of` is what from and to cut."""
+def definitions(params: ReportParams, period_of: str, *, attributed: bool) -> dict[str, str]:
+    """What holds for this answer whatever the report; `period_of` is what from and to cut.
+
+    `attributed`: the report's owners are those that `attribution` says.
+    """
     said = {
         "counted": "leads that are captured and not merged into another one",
         "time_zone": f"dates, months and calendar days are those of {params.zone}",
     }
-    if "owner" in params.dimension:
+    if attributed and "owner" in params.dimension:
         said["attribution"] = ATTRIBUTIONS[params.attribution]
     if params.cohort:
         said["cohort"] = f"leads captured in {params.cohort:%Y-%m}"

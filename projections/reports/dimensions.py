@@ -68,10 +68,12 @@ def bucket(params: ReportParams, own: Mapping[str, str]) -> Bucket:
         if name.startswith(ATTRIBUTE):
             args[f"attribute_{n}"] = name.removeprefix(ATTRIBUTE).replace("\\,", ",")
             value = f"l.attributes ->> %(attribute_{n})s::text"
+        elif name in own:
+            value = own[name]
         elif name == "owner":
             value = OWNERS[params.attribution]
         else:
-            value = own.get(name) or LEAD_DIMENSIONS[name]
+            value = LEAD_DIMENSIONS[name]
         names.append(or_missing(value))
     every_owner = "owner" in params.dimension and params.attribution is Attribution.ALL
     return Bucket(" || ' | ' || ".join(names), EVERY_OWNER if every_owner else "", args)

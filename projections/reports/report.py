@@ -45,8 +45,9 @@ class Report:
     """A question put to the read tables. `source` is its FROM, with `l` for `leads`.
 
     `position` is the log position of a row of the source, `period` the instant that `from` and
-    `to` cut (`period_of` in words). `own_dimensions` come beside the lead's, or alone when
-    `by_lead` is false. `options` are the parameters it takes that not every report does.
+    `to` cut (`period_of` in words). `own_dimensions` come beside the lead's, in the place of those
+    of the same name, or alone when `by_lead` is false. `options` are the parameters it takes that
+    not every report does.
     """
 
     name: str
@@ -75,19 +76,24 @@ class Report:
     @property
     def dimension_names(self) -> tuple[str, ...]:
         """The dimensions it accepts."""
-        return (*self.own_dimensions, *(LEAD_DIMENSION_NAMES if self.by_lead else ()))
+        names = (*self.own_dimensions, *(LEAD_DIMENSION_NAMES if self.by_lead else ()))
+        return tuple(dict.fromkeys(names))
+
+    def row(self, params: ReportParams) -> Json:
+        """The figures of a bucket; of the same names as those over all."""
+        return self.figures(params)
 
     def query(self, params: ReportParams) -> Query:
         """A row per bucket, and one over all in which every lead counts once."""
         by = bucket(params, self.own_dimensions)
-        figures = as_json(self.figures(params))
+        row, total = as_json(self.row(params)), as_json(self.figures(params))
         sql = f"""
-SELECT {by.sql} AS bucket, min({self.position}) AS first, {figures} AS figures
+SELECT {by.sql} AS bucket, min({self.position}) AS first, {row} AS figures
 FROM {self.source(params)} {by.join}
 WHERE {self.condition(params)}
 GROUP BY 1
 UNION ALL
-SELECT NULL, NULL, {figures}
+SELECT NULL, NULL, {total}
 FROM {self.source(params)}
 WHERE {self.condition(params)}"""
         return Query(sql, {**arguments(params), **by.args})
@@ -128,13 +134,15 @@ ORDER BY 1 LIMIT %(limit)s"""
     def body(self, params: ReportParams, records: Iterable[Record], position: int) -> Body:
         """The answer, from the rows of the query and the log position that they reflect."""
         records = sorted(records, key=self._place)
+        attributed = "attribution" in self.options
+        said = definitions(params, self.period_of, attributed=attributed)
         return {
             "report": self.name,
             "dimension": ",".join(params.dimension),
             "as_of": in_zone(params.as_of, params.zone),
             "as_known": in_zone(params.as_known, params.zone),
             "position": position,
-            "definitions": {**self.meaning, **definitions(params, self.period_of)},
+            "definitions": {**self.meaning, **said},
             "rows": [{self.key: name, **row} for name, _, row in records if name is not None],
             "total": next(row for name, _, row in records if name is None),
         }

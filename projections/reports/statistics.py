@@ -26,6 +26,15 @@ def statistics(x: str, *, nearest: bool = False) -> Json:
     return shape | {"min": rounded(f"min({x})"), "max": rounded(f"max({x})")}
 
 
+def quartiles(x: str) -> dict[str, Json]:
+    """Median and quartiles, interpolated linearly; null over nothing."""
+    return {
+        "p25": _percentile("cont", 0.25, x),
+        "median": _percentile("cont", 0.5, x),
+        "p75": _percentile("cont", 0.75, x),
+    }
+
+
 def rate(part: str, whole: str) -> str:
     """`part / whole`, null when the whole is 0."""
     return rounded(f"({part})::numeric / nullif({whole}, 0)")

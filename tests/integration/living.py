@@ -52,7 +52,7 @@ class Living:
         """Move the clock; the instants at which something was due on the way."""
         keep_clock(self.dsn, self.clock.now())
         instants: list[datetime] = []
-        await run_until(self.dsn, open_company(self.dsn, SETTINGS), at, instants.append)
+        await run_until(self.dsn, SETTINGS, at, instants.append)
         self.clock.move_to(at)
         return instants
 

@@ -4,7 +4,7 @@ A fact is (position, lead, kind, time or None, data); times are naive and local,
 in a zone without summer time.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -83,10 +83,11 @@ def understand(facts: Iterable[Told]) -> dict[str, Known]:
                 lead.won, lead.won_at, lead.won_by = True, fact.time, lead.values.get("owner")
                 lead.amount = fact.data["amount"] or lead.amount
                 mates = _mates(lead, leads)
-                counts = lead.captured and not lead.into
-                lead.rate_then = (sum(x.won for x in mates), len(mates)) if counts else None
+                if lead.captured and not lead.into:
+                    lead.rate_then = (sum(x.won for x in mates), len(mates))
             case "reversed":
                 lead.won, lead.won_at, lead.won_by, lead.amount = False, None, None, None
+                lead.rate_then = None
             case "merged":
                 lead.into = fact.data["into"]
             case "unmerged":
@@ -206,6 +207,64 @@ def conversion(leads: list[Known], given: dict[str, Any]) -> dict[str, Any]:
         "merged": merged, "rate": ratio(won, len(leads)),
         "amount": money(x.amount for x in leads if x.won),
     }  # fmt: skip
+
+
+def team_rates(rows: list[dict], by_owner: dict[str, list[Known]], given: dict[str, Any]) -> None:
+    """Beside each owner's rate that of the team which most of their leads belong to."""
+    everybody = {id(x): x for leads in by_owner.values() for x in leads}.values()
+    for row in rows:
+        own = [x for x in by_owner[row["bucket"]] if not x.into]
+        if given.get("denominator") == "valid":
+            own = [x for x in own if x.won or not x.lost]
+        belong = Counter(x.values["team"] for x in own if x.values.get("team") is not None)
+        team = min(belong, key=lambda name: (-belong[name], name), default=None)
+        mates = [x for x in everybody if x.values.get("team") == team]
+        row["team_rate"] = None if team is None else conversion(mates, given)["rate"]
+
+
+def insights(leads: list[Known], _: dict[str, Any]) -> dict[str, Any]:
+    won = sum(x.won for x in leads)
+    days = [(x.won_at.date() - x.at.date()).days for x in leads if x.won and x.at and x.won_at]
+    quarters = statistics(map(Fraction, days))
+    low, high = _interval(won, len(leads))
+    return {
+        "leads": len(leads), "converted": won, "rate": ratio(won, len(leads)),
+        "cycle_days": {"n": len(days), **quarters}, "interval": {"low": low, "high": high},
+        "rate_is": None, "cycle_is": None,
+    }  # fmt: skip
+
+
+def statistics(numbers: Iterable[Fraction]) -> dict[str, float | None]:
+    values = sorted(numbers)
+    parts = {"p25": Fraction(1, 4), "median": Fraction(1, 2), "p75": Fraction(3, 4)}
+    return {name: _percentile(values, p) if values else None for name, p in parts.items()}
+
+
+def _interval(part: int, whole: int) -> tuple[float | None, float | None]:
+    """The rates that are 1.959964 standard errors of their own from the one seen: the roots of
+    (p - part/whole)**2 = z**2 * p * (1 - p) / whole.
+    """
+    if not whole:
+        return None, None
+    seen, z2 = part / whole, 1.959964**2 / whole
+    a, b, c = 1 + z2, -(2 * seen + z2), seen * seen
+    root = max(b * b - 4 * a * c, 0) ** 0.5
+    return round((-b - root) / (2 * a), 6), round((-b + root) / (2 * a), 6)
+
+
+def standing_out(rows: list[dict], total: dict) -> list[dict]:
+    """Those with a rate or a cycle that the one of all has no place in."""
+    for row in rows:
+        row["rate_is"] = _beyond(*row["interval"].values(), total["rate"])
+        cycle = row["cycle_days"]
+        if cycle["n"] >= 10:
+            middle = total["cycle_days"]["median"]
+            row["cycle_is"] = _beyond(cycle["p25"], cycle["p75"], middle)
+    return [row for row in rows if row["rate_is"] or row["cycle_is"]]
+
+
+def _beyond(low: float, high: float, of_all: float) -> str | None:
+    return "above" if low > of_all else "below" if high < of_all else None
 
 
 def cycle_time(leads: list[Known], _: dict[str, Any]) -> dict[str, Any]:
@@ -351,7 +410,7 @@ def _units_of(name: str, leads: list[Known]) -> list[tuple[Any, Known, datetime 
 FIGURES: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
     "conversion": conversion, "cycle-time": cycle_time, "wins": wins,
     "response-time": response_time, "activity": activity, "funnel": funnel,
-    "stage-duration": stage_duration, "follow-up-cadence": cadence,
+    "stage-duration": stage_duration, "follow-up-cadence": cadence, "insights": insights,
 }  # fmt: skip
 
 
@@ -384,4 +443,8 @@ def answer(name: str, given: dict[str, Any], told: list[Told]) -> tuple[list[dic
                                   min(entry.position for _, entry in by_bucket[s])))  # fmt: skip
     figures = FIGURES[name]
     rows = [{key: bucket, **figures(by_bucket[bucket], given)} for bucket in order]
-    return rows, figures([thing for thing, *_ in counted], given)
+    total = figures([thing for thing, *_ in counted], given)
+    if name == "conversion" and given["dimension"] == "owner":
+        team_rates(rows, by_bucket, given)
+        total["team_rate"] = total["rate"]
+    return standing_out(rows, total) if name == "insights" else rows, total

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import anyio
 import psycopg
@@ -259,7 +259,7 @@ async def test_a_lead_can_be_called_by_its_code(api: Api) -> None:
     assert answer.status_code == 200 and answer.json()["id"] == lead["id"]
 
 
-@pytest.mark.parametrize("ref", [str(uuid4()), "XLSH19990101001", "没有", "%00", "..%2f"])
+@pytest.mark.parametrize("ref", [str(UUID(int=1)), "XLSH19990101001", "没有", "%00", "..%2f"])
 @pytest.mark.parametrize("verb", [":assign", ":convert", "/follow-ups"])
 async def test_a_command_on_no_lead_finds_nothing(api: Api, ref: str, verb: str) -> None:
     body = {":assign": {"owner": "王芳"}, ":convert": {}, "/follow-ups": CONTACT}[verb]

@@ -87,7 +87,7 @@ async def project(company: Company) -> None:
 async def until_idle(company: Company) -> None:
     """One pass over everything, past the pause between two of them."""
     await project(company)
-    await anyio.sleep(assignment.AGAIN_SECONDS)
+    await anyio.sleep(assignment.AGAIN.total_seconds())
     while await company.process.step():
         pass
 

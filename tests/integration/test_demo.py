@@ -98,8 +98,8 @@ def facts_of(dsn: str) -> list[tuple[object, ...]]:
     """The log without positions and codes, of which a second attempt may leave some out."""
     with psycopg.connect(dsn) as conn:
         return conn.execute(
-            "SELECT stream, version, topic, occurred_at, recorded_at, actor, data - '{code,follow_up}'::text[]"
-            " FROM audit.events ORDER BY stream, version"
+            "SELECT stream, version, topic, occurred_at, recorded_at, actor,"
+            " data - '{code,follow_up}'::text[] FROM audit.events ORDER BY stream, version"
         ).fetchall()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from adapters.postgres.processes import LEASE
+from adapters.postgres.leases import PROCESS, TAKE
 from tests.integration.history_files import imported as history_imported
 from tests.integration.history_files import log, program, text, topics, write
 from tests.integration.lead_files import (
@@ -170,7 +170,7 @@ def test_without_a_worker_the_import_finds_the_owners(dsn: str, tmp_path: Path) 
 def test_while_a_worker_runs_it_finds_the_owners(dsn: str, tmp_path: Path) -> None:
     program(dsn, "users", "add", "王芳", "--role", "sales", "--team", "华东")
     with psycopg.connect(dsn) as worker:
-        worker.execute(LEASE, ("process:assignment",))
+        worker.execute(TAKE, (PROCESS, "process:assignment"))
         imported(dsn, written(tmp_path, GOOD))
     assert "lead.assigned" not in topics(dsn)
 

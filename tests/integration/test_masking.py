@@ -22,6 +22,7 @@ from adapters.postgres.tables import connect
 from aggregates.event import Event, Meta
 from aggregates.lead import events as e
 from aggregates.lead import time_events as t
+from aggregates.notification import events as n
 from aggregates.review import events as r
 from commands.ports import NewEvents
 from projections.catalogue import PROJECTIONS
@@ -78,7 +79,7 @@ def _lives(made: Canaries) -> Iterator[list[Event]]:
             if by_command:  # these have details from a history alone, and are as clear as that
                 given |= {cls: {"details": {}} for cls in (e.LeadAssigned, e.LeadConverted)}
             yield [made.event(cls, **given.get(cls, {})) for cls in (e.LeadCaptured, *later)]
-    for cls in r.EVENTS:
+    for cls in (*r.EVENTS, *n.EVENTS):
         yield [made.event(cls)]
 
 

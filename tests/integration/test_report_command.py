@@ -39,6 +39,27 @@ def test_json_is_the_body_and_the_tables_are_brought_up_first(log: Log) -> None:
     assert json.loads(done.stdout)["position"] == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "figure"),
+    [
+        ("sla-compliance", ("--dimension", "owner,level", "--from", "2024-05-01"), "late_hours"),
+        ("workload", ("--dimension", "team"), "unpaused"),
+        ("fairness", ("--from", "2024-05-01", "--to", "2024-06-01"), "gini"),
+        ("insights", ("--dimension", "industry"), "interval"),
+    ],
+)
+def test_reports_of_time_and_of_people(
+    log: Log, name: str, options: tuple[str, ...], figure: str
+) -> None:
+    """R44, R68, R110: in JSON and as a table that says what was counted."""
+    done = leadlog(log.dsn, name, *options, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    assert figure in json.loads(done.stdout)["total"]
+    table = leadlog(log.dsn, name, *options)
+    assert table.returncode == 0, table.stderr
+    assert figure in table.stdout
+
+
 def test_every_option_reaches_the_report(log: Log) -> None:
     """Naive times are the company's (decisions 17)."""
     options = (

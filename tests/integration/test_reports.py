@@ -15,15 +15,18 @@ from projections.reports.catalogue import REPORTS, find
 from projections.reports.params import ReportParams, read
 from projections.reports.query import Query
 from projections.reports.report import Report
-from tests.integration import report_cases_leads, report_cases_times
+from tests.integration import report_cases_leads, report_cases_people, report_cases_times
 from tests.integration.report_cases import Ask
 from tests.integration.report_log import ZONE, Log, captured, contacted, entered, when, won
 
-HISTORIES = report_cases_leads.HISTORIES | report_cases_times.HISTORIES
+HISTORIES = (
+    report_cases_leads.HISTORIES | report_cases_times.HISTORIES | report_cases_people.HISTORIES
+)
 
 
 @pytest.mark.parametrize("rule", HISTORIES)
 def test_rule(rule: str, dsn: str) -> None:
+    """R43, R44, R66, R68, R69, A13; A10, A20, A21, A22."""
     facts, questions = HISTORIES[rule]
     log = Log(dsn)
     log.append(*facts)

@@ -85,7 +85,7 @@ async def test_a_team_review_is_held_by_its_supervisor(company: Living, dsn: str
         assert [i["finding"] for i in seen.json()["items"]] == ["late", "escalated"]
         assert {i["responsible"] for i in seen.json()["items"]} == {"chen"}
         problem(await office.get(path, "supervisor"), 404, "not-found")
-        problem(await office.post(path + ":close", CLOSING, "supervisor"), 422, "unknown-review")
+        problem(await office.post(path + ":close", CLOSING, "supervisor"), 404, "not-found")
         for role in ("sales", "auditor", "analyst", "marketing"):
             problem(await office.post(path + ":close", CLOSING, role), 403, "forbidden")
         assert (await office.get(path, "auditor")).json() == seen.json()
@@ -174,7 +174,7 @@ async def test_a_proposal_is_confirmed_or_dismissed_by_the_supervisor(
         problem(await office.get(path, "sales"), 403, "forbidden")
         for role in ("sales", "marketing", "auditor"):
             problem(await office.post(f"{path}/{bad}:confirm", {}, role), 403, "forbidden")
-        problem(await office.post(f"{path}/{bad}:confirm", {}, "supervisor"), 404, "unknown-lead")
+        problem(await office.post(f"{path}/{bad}:confirm", {}, "supervisor"), 404, "not-found")
         confirmed = await office.post(f"{path}/{bad}:confirm", {"note": "空号"}, "wang")
         assert confirmed.json()["disposition"] == "invalid"
         assert confirmed.json()["invalid_reason"] == "联系方式错误"

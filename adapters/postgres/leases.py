@@ -1,0 +1,34 @@
+"""What the loops of a worker have in common: leases, how often they look, pauses after a failure.
+
+A lease is a session lock: it is free the moment its holder is gone.
+"""
+
+import time
+
+PROJECTION, PROCESS = 7220503, 7220504
+TAKE = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
+"""One of the two kinds, and a name."""
+IS_FREE = "SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))"
+
+POLL_SECONDS = 0.5
+"""NOTIFY is only a hint to look earlier."""
+LEASE_SECONDS = 1.0
+"""How often a lease is tried for that another holds."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+
+
+class Pauses:
+    """How long to wait after one spell of work has failed and before the next begins."""
+
+    def __init__(self) -> None:
+        self._pause, self._began = SHORTEST_PAUSE, 0.0
+
+    def begin(self) -> None:
+        """A spell begins."""
+        self._began = time.monotonic()
+
+    def next(self) -> float:
+        """Seconds: twice as many each time, the fewest again after a spell that lasted."""
+        lasted = time.monotonic() - self._began > LONGEST_PAUSE
+        self._pause = SHORTEST_PAUSE if lasted else min(self._pause * 2, LONGEST_PAUSE)
+        return self._pause

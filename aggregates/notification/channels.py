@@ -1,0 +1,7 @@
+"""The ways to a person, and why a message did not take one; channels have reasons of their own."""
+
+IN_APP, EMAIL, CHAT = "in-app", "email", "chat"
+CHANNELS = (IN_APP, EMAIL, CHAT)
+LANGUAGES = ("zh", "en")
+
+TOO_OLD, NOT_WANTED, FAILED = "too-old", "not-wanted", "failed"
