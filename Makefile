@@ -16,8 +16,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 demo: env  ## a simulated company, then API and reports at a printed address
 	$(BIN)/leadlog demo
 
-test: env  ## the whole suite with its own PostgreSQL
-	$(BIN)/python -m pytest
+test: env  ## the whole suite, each worker of it with a PostgreSQL of its own
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: env  ## format, lint, strict types, import rules
 	$(BIN)/ruff format --check .

@@ -7,6 +7,7 @@ header, a line or a page. Templates run in a sandbox and may use what is there, 
 import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,7 +30,7 @@ class MessageTexts:
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
-        self._languages = {language: _Language(language) for language in LANGUAGES}
+        self._languages = {language: _language(language) for language in LANGUAGES}
 
     def __call__(self, message: Message, language: str) -> Text:
         """The text of a message in a language."""
@@ -72,6 +73,12 @@ class _Language:
 
     def _word(self, value: str) -> str:
         return self._words.get(value, value)
+
+
+@cache
+def _language(language: str) -> _Language:
+    """Its templates are compiled once per process."""
+    return _Language(language)
 
 
 def one_line(text: str) -> str:

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from typing import Protocol
 
 from fastapi import FastAPI
 from starlette.convertors import Convertor, register_url_convertor
@@ -15,13 +14,11 @@ from adapters.holiday_calendar import PublicHolidays
 from adapters.message_texts import MessageTexts
 from adapters.postgres.attachments import AttachmentStore
 from adapters.postgres.builds import ensure_live
-from adapters.postgres.event_log import PostgresEventLog
 from adapters.postgres.reads import PostgresReads
-from adapters.postgres.register import PostgresRegistry
 from adapters.postgres.tables import connect
-from adapters.postgres.workloads import PostgresWorkloads
 from adapters.settings import Settings
 from adapters.tokens import TokenStore
+from adapters.write_side import open_write_side
 from api import (
     attachment_reads,
     attachments,
@@ -56,8 +53,7 @@ from commands.directory import DirectoryCommands, Leavers
 from commands.fields import Command
 from commands.hand_over import HandOverPerson, HandOvers
 from commands.lead.intake import CaptureLeads, Submission
-from commands.lead_loop import LeadLoop
-from commands.leads import WIRING, LeadCommands
+from commands.leads import WIRING
 from commands.notifications import NotificationCommands
 from commands.reviews import CloseReview, ReviewCommands
 from projections.catalogue import PROJECTIONS
@@ -80,12 +76,6 @@ class Ref(Convertor[str]):
 register_url_convertor("ref", Ref())
 
 
-class _Closes(Protocol):
-    """Holds connections until it is closed."""
-
-    async def close(self) -> None: ...
-
-
 def create_app(settings: Settings, dsn: str) -> FastAPI:
     """The service on a migrated database. Raises StartupError when it does not fit the settings."""
     company = open_company(dsn, settings)
@@ -94,14 +84,16 @@ def create_app(settings: Settings, dsn: str) -> FastAPI:
             ensure_live(conn, projection)
     channels = ChannelStore(dsn, company.ledger_key)
     reads = PostgresReads(dsn, company.zone, patience=settings.position_wait_seconds)
-    service, opened = _service(settings, dsn, company, reads)
+    opened = AsyncExitStack()
+    service = _service(settings, dsn, company, reads, opened)
+    for part in (channels, reads):
+        opened.push_async_callback(part.close)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         reads.open()
-        yield
-        for part in (*opened, channels, reads):
-            await part.close()
+        async with opened:
+            yield
 
     app = FastAPI(
         title="leadlog",
@@ -125,24 +117,20 @@ def create_app(settings: Settings, dsn: str) -> FastAPI:
 
 
 def _service(
-    settings: Settings, dsn: str, company: Company, reads: PostgresReads
-) -> tuple[Service, Sequence[_Closes]]:
-    """Everything that a route needs, and what of it has to be closed, in this order."""
-    clock = company.clock()
-    simulated_now = clock.now if company.clock_kind == "simulated" else None
-    log = PostgresEventLog(dsn, simulated_now=simulated_now)
-    files, tokens = AttachmentStore(dsn), TokenStore(dsn)
-    registry, workloads = PostgresRegistry(dsn), PostgresWorkloads(dsn)
-    holidays = PublicHolidays()
-    loop = LeadLoop(log, registry, clock, company.zone, holidays)
-    hand_overs = HandOvers(loop, registry, workloads, clock, company.zone)
+    settings: Settings, dsn: str, company: Company, reads: PostgresReads, opened: AsyncExitStack
+) -> Service:
+    """Everything that a route needs; `opened` closes it."""
+    own = open_write_side(dsn, company, opened)
+    log, registry, workloads, clock = own.log, own.registry, own.workloads, own.clock
+    files, tokens, holidays = AttachmentStore(dsn), TokenStore(dsn), PublicHolidays()
+    for part in (files, tokens):
+        opened.push_async_callback(part.close)
+    hand_overs = HandOvers(own.leads, registry, workloads, clock, company.zone)
     leavers = Leavers(workloads.open_leads, workloads.in_pools, tokens.revoke, hand_overs)
-    service = Service(
+    return Service(
         zone=company.zone,
         doorkeeper=Doorkeeper(tokens, registry, rate=settings.requests_per_second),
-        commands=LeadCommands(
-            loop, log, registry, clock, company.zone, company.ledger_key, workloads
-        ),
+        commands=own.commands,
         hand_overs=hand_overs,
         reviews=ReviewCommands(log, clock, company.ledger_key),
         directory=DirectoryCommands(log, registry, clock, company.ledger_key, leavers, holidays),
@@ -156,7 +144,6 @@ def _service(
         page_limit=settings.page_limit,
         attachment_limit=settings.max_attachment_bytes,
     )
-    return service, (log, files, tokens, registry, workloads)
 
 
 def _mount(app: FastAPI, service: Service, channels: ChannelStore) -> None:
@@ -197,5 +184,5 @@ def _mount(app: FastAPI, service: Service, channels: ChannelStore) -> None:
         "Changed": notifications.DONE,
     }
     openapi.document(
-        app, {**openapi.schemas(commands), **SCHEMAS, **review_json.SCHEMAS, **answers}
+        app, lambda: {**openapi.schemas(commands), **SCHEMAS, **review_json.SCHEMAS, **answers}
     )

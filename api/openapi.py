@@ -1,6 +1,6 @@
 """What OpenAPI says where FastAPI cannot see it: bodies and headers of commands, errors, tokens."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -160,8 +160,8 @@ def schemas(models: Iterable[type[Command]]) -> dict[str, Any]:
     return found
 
 
-def document(app: FastAPI, models: Mapping[str, Mapping[str, Any]]) -> None:
-    """Have `app` describe itself, with these schemas beside those that FastAPI finds."""
+def document(app: FastAPI, models: Callable[[], Mapping[str, Any]]) -> None:
+    """Have `app` describe itself, with these schemas, made when somebody asks, beside its own."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -170,7 +170,7 @@ def document(app: FastAPI, models: Mapping[str, Mapping[str, Any]]) -> None:
             )
             components = schema.setdefault("components", {})
             components.setdefault("schemas", {}).update(
-                {**models, "Lead": LEAD, "Problem": PROBLEM}
+                {**models(), "Lead": LEAD, "Problem": PROBLEM}
             )
             components["securitySchemes"] = {"bearer": BEARER}
             schema["security"] = [{"bearer": []}]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from types import UnionType
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -51,7 +52,7 @@ class Table(Generic[Row]):
         """Whether a stream may have several rows: then a row's key is a tuple."""
         return len(self.key) > 1
 
-    @property
+    @cached_property
     def columns(self) -> Mapping[str, str]:
         """Column name -> PostgreSQL type."""
         hints = get_type_hints(self.row)

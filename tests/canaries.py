@@ -22,7 +22,8 @@ AT = datetime(2024, 5, 1, 1, 15, tzinfo=UTC)
 CLEAR = {
     "code", "follow_up", "external_id", "source_system", "stage", "previous", "policy", "sha256",
     "hash", "owner", "previous_owner", "team", "previous_team", "person", "by", "shared_with",
-    "pool", "into_code", "lead", "responsible", "supervisors", "recipient", "message_id", "kind", "task",
+    "pool", "into_code", "lead", "responsible", "supervisors", "recipient", "message_id",
+    "kind", "task",
     "source", "industry", "region", "customer_type", "campaign", "level", "segment", "method",
 }  # fmt: skip
 SAMPLES: Mapping[Any, Any] = {

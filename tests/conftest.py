@@ -105,7 +105,7 @@ def empty_dsn(cluster: Cluster) -> Iterator[str]:
 @contextmanager
 def _database(cluster: Cluster, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
-    _administer(cluster, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")
+    _administer(cluster, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     yield cluster.dsn(name)
     _administer(cluster, f"DROP DATABASE {name} WITH (FORCE)")
 

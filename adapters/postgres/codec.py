@@ -33,7 +33,7 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         *NOTIFICATION_EVENTS,
         *DIRECTORY_EVENTS,
         *POLICY_EVENTS,
-    )  # fmt: skip
+    )
 }
 
 for _topic, _type in EVENT_TYPES.items():

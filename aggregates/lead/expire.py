@@ -68,7 +68,7 @@ def _resume(lead: Lead, due: Due, timing: Timing) -> Sequence[Event]:
 
 
 def _ring(lead: Lead, due: Due, timing: Timing) -> Event:
-    team, response = lead.profile.get("team"), timing.policies.response.ref
+    team = lead.profile.get("team")
     timer = lead.timers[due.name]
     match timer.kind:
         case timers.COMPLETE_INFO:
@@ -77,12 +77,12 @@ def _ring(lead: Lead, due: Due, timing: Timing) -> Event:
                 missing=lead.missing,
                 responsible=lead.owner or lead.entered_by,
                 supervisors=timing.supervisors(team),
-                policy=timing.policies.completeness.ref,
+                policy=timer.policy,
             )
         case timers.FIRST_FOLLOW_UP:
             owner, level = timer.owner or lead.owner or "", timer.level or level_of(lead)
             return FirstResponseBreached(
-                occurred_at=due.at, owner=owner, level=level, policy=response
+                occurred_at=due.at, owner=owner, level=level, policy=timer.policy
             )
         case timers.ESCALATION:
             return EscalatedToSupervisor(
@@ -90,7 +90,7 @@ def _ring(lead: Lead, due: Due, timing: Timing) -> Event:
                 owner=lead.owner or "",
                 team=team,
                 supervisors=timing.supervisors(team),
-                policy=response,
+                policy=timer.policy,
             )
         case _:
             return TaskOverdue(occurred_at=due.at, task=due.name, owner=lead.owner)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from aggregates.event import Event
+from aggregates.event import Event, PolicyRef
 from aggregates.lead import time_events as t
 
 COMPLETE_INFO = "complete-info"
@@ -29,6 +29,7 @@ class Timer:
     """`due_at` None = it is to be done, and no instant is given for it. `since` and `spent` as in
     Clock. `owner` and `level`: for whom and by which level the first follow-up is due. `stage`: the
     one that asks for a task of that kind. `asked_at`: since when a contact does what is asked for.
+    `policy`: the rules that say when it is due.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class Timer:
     stage: str | None = None
     asked_at: datetime | None = None
     overdue: bool = False
+    policy: PolicyRef | None = None
 
     @property
     def rings_at(self) -> datetime | None:
@@ -63,17 +65,24 @@ def turned(timers: Timers, event: Event) -> Timers:
 
 
 def _issued(timers: Timers, event: t.FirstFollowUpTaskIssued) -> Timers:
-    since, owner, level = _at(event), event.owner, event.level
-    first = Timer(FIRST_FOLLOW_UP, since, event.due_at, owner=owner, level=level)
+    since, owner, level, rules = _at(event), event.owner, event.level, event.policy
+    first = Timer(FIRST_FOLLOW_UP, since, event.due_at, owner=owner, level=level, policy=rules)
     if event.escalate_at is None:
         return {**timers, FIRST_FOLLOW_UP: first}
-    escalation = Timer(ESCALATION, since, event.escalate_at)
+    escalation = Timer(ESCALATION, since, event.escalate_at, policy=rules)
     return {**timers, FIRST_FOLLOW_UP: first, ESCALATION: escalation}
 
 
 def _scheduled(timers: Timers, event: t.TaskScheduled) -> Timers:
     asked_at = _at(event) if event.kind in DONE_BY_A_CONTACT else None
-    timer = Timer(event.kind, _at(event), event.due_at, stage=event.stage, asked_at=asked_at)
+    timer = Timer(
+        event.kind,
+        _at(event),
+        event.due_at,
+        stage=event.stage,
+        asked_at=asked_at,
+        policy=event.policy,
+    )
     return {**timers, event.task: timer}
 
 
@@ -84,7 +93,14 @@ def _moved(timers: Timers, event: t.DeadlinesMoved) -> Timers:
 
 def _set(timer: Timer, clock: t.Clock, event: t.DeadlinesMoved) -> Timer:
     level = event.level if event.level and timer.level else timer.level
-    return replace(timer, since=clock.since, due_at=clock.due_at, spent=clock.spent, level=level)
+    return replace(
+        timer,
+        since=clock.since,
+        due_at=clock.due_at,
+        spent=clock.spent,
+        level=level,
+        policy=event.policy or timer.policy,
+    )
 
 
 def _breached(timers: Timers, _: t.FirstResponseBreached) -> Timers:
