@@ -135,7 +135,7 @@ class TimedLead:
         elif topic in ("assigned", "reassigned", "handed-over", "claimed"):
             now["owned_at"] = fact.at
         elif topic == "released-to-pool":
-            now.update(owned_at=None, told=False)
+            now.update(owned_at=None)
             self._end(*OWNERS_OWN)
         elif topic == "info-marked-incomplete":
             now["missing"] = True
@@ -193,7 +193,7 @@ class TimedLead:
                 continue
             assert fact.at is not None
             for name, clock in clocks.items():
-                if clock.get("by_contact") and clock["start"] <= fact.at:
+                if clock.get("by_contact") and clock.get("asked", clock["start"]) <= fact.at:
                     self._add(f"done {name}", fact.at)
                     self._end(name)
             if not self.now["reached"]:
@@ -227,8 +227,9 @@ class TimedLead:
             day = fact.data.get("next_step_due")
             if fact.topic == "lead.follow-up-recorded" and day and self.open:
                 end = end_of_day(date.fromisoformat(day))
-                if end > at:
-                    due = self._begin("next-step", at, end - at, by_contact=True)
+                standing = self.clocks.get("next-step", {}).get("asked")
+                if end > at and not (standing and fact.at and standing > fact.at):
+                    due = self._begin("next-step", at, end - at, by_contact=True, asked=fact.at)
                     self._add(f"scheduled next-step {due}", at)
 
     def _owner(self, before: Mapping[str, Any], at: datetime, opened: bool) -> None:

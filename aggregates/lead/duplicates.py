@@ -11,6 +11,7 @@ from uuid import UUID
 from aggregates.event import Event
 from aggregates.lead.events import DuplicateDismissed, DuplicateSuspected, LeadsMerged, MergeUndone
 from aggregates.lead.guards import require_captured
+from aggregates.lead.pause import end_of_pause
 from aggregates.lead.state import Disposition, Lead
 from aggregates.policy.book import InForce
 from aggregates.policy.entry import Duplicates
@@ -59,7 +60,10 @@ def dismiss(lead: Lead, other: Lead, *, now: datetime, reason: str | None) -> li
 
 
 def merge(lead: Lead, into: Lead, *, now: datetime, reason: str | None) -> list[Event]:
-    """Make the lead a duplicate of `into`, under which it counts. Once more changes nothing."""
+    """Make the lead a duplicate of `into`, under which it counts; it is no longer paused.
+
+    Once more changes nothing.
+    """
     if lead.merged_into == into.id:
         return []
     require_captured(lead)
@@ -73,11 +77,15 @@ def merge(lead: Lead, into: Lead, *, now: datetime, reason: str | None) -> list[
             else f"merge {into.code} into {lead.code}"
         )
         raise Refusal("lead-converted", f"this lead is converted: {remedy}", "into")
-    return [LeadsMerged(occurred_at=now, into=into.id, into_code=into.code, reason=reason)]
+    merged = LeadsMerged(occurred_at=now, into=into.id, into_code=into.code, reason=reason)
+    return [*end_of_pause(lead, now), merged]
 
 
 def unmerge(lead: Lead, *, now: datetime, reason: str | None) -> list[Event]:
-    """Take a merge back: everything is as it was. A lead that is not merged stays as it is."""
+    """Take a merge back: the lead counts again, and its clocks start anew (follow_through).
+
+    A lead that is not merged stays as it is.
+    """
     if not lead.merged_into:
         return []
     return [MergeUndone(occurred_at=now, into=lead.merged_into, reason=reason)]

@@ -114,7 +114,6 @@ def _released(lead: Lead, event: e.LeadReleasedToPool) -> Lead:
         pool=event.pool,
         assigned_at=None,
         in_hand_since=None,
-        escalated=False,
         timers=timers.without(lead.timers, *timers.OF_THE_OWNER),
         explanation=event.explanation,
     )

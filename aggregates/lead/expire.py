@@ -93,7 +93,10 @@ def _ring(lead: Lead, due: Due, timing: Timing) -> Event:
                 policy=timer.policy,
             )
         case _:
-            return TaskOverdue(occurred_at=due.at, task=due.name, owner=lead.owner)
+            told = () if lead.owner else timing.supervisors(team)
+            return TaskOverdue(
+                occurred_at=due.at, task=due.name, owner=lead.owner, supervisors=told
+            )
 
 
 def _turn(kind: str) -> int:

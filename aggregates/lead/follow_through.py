@@ -99,7 +99,7 @@ def _pause_ended(c: _Change) -> Iterator[Event]:
 
 
 def _go_on(name: str, timer: Timer, stopped: datetime | None, c: _Change) -> Clock:
-    keeps = c.timing.clock(timer.kind)
+    keeps = c.timing.keeps(timer)
     stopped_at = max(timer.since, stopped or timer.since)
     assert timer.due_at is not None
     goes_on = max(c.now, stopped_at)  # a merge that was undone starts clocks behind the pause's end
@@ -170,11 +170,16 @@ def _tasks_of(stage: str | None, since: datetime, timing: Timing) -> Iterator[Ta
 
 
 def _next_step(c: _Change) -> Iterator[Event]:
-    """A next step is due at the end of its local day; one that is past by now asks for nothing."""
+    """A next step is due at the end of its local day; one that is past by now asks for nothing, and
+    neither does a plan that is older than the one that stands.
+    """
+    standing = c.after.timers.get(timers.NEXT_STEP)
     for record in c.decided:
         if isinstance(record, FollowUpRecorded) and record.next_step_due and is_open(c.after):
             due_at = c.timing.end_of(record.next_step_due)
-            if due_at > c.now:
+            agreed_at = record.occurred_at or c.now
+            is_newer = not (standing and standing.asked_at and standing.asked_at > agreed_at)
+            if due_at > c.now and is_newer:
                 yield TaskScheduled(
                     occurred_at=c.now,
                     task=timers.NEXT_STEP,
@@ -182,6 +187,7 @@ def _next_step(c: _Change) -> Iterator[Event]:
                     due_at=due_at,
                     due_on=record.next_step_due,
                     follow_up=record.code,
+                    asked_at=agreed_at,
                 )
 
 
@@ -234,7 +240,7 @@ def _another_level(c: _Change) -> Iterator[Event]:
 
 def _with_time(name: str, timer: Timer, within: timedelta, timing: Timing) -> Clock:
     left = max(within - timedelta(seconds=timer.spent), timedelta(0))
-    due_at = timing.clock(timer.kind).after(timer.since, left)
+    due_at = timing.keeps(timer).after(timer.since, left)
     return Clock(name, timer.since, due_at, timer.spent)
 
 
@@ -249,6 +255,7 @@ def _incomplete(c: _Change) -> Iterator[Event]:
             kind=timers.COMPLETE_INFO,
             due_at=clock.after(c.now, c.timing.complete_within),
             policy=c.timing.policies.completeness.ref,
+            calendar=c.timing.calendar,
         )
 
 

@@ -86,6 +86,8 @@ def _after(task: FirstFollowUp, event: Event, before: Lead, after: Lead) -> Firs
             task = _responded(task, event)
         case t.DeadlinesMoved():
             task = _moved(task, event)
+        case e.FollowUpRecorded(connected=True):
+            task = _earlier(task, event)
         case e.LeadResumed() if task.ended_at is None:
             task = _paused(task, before, at)
     gone = FIRST_FOLLOW_UP in before.timers and FIRST_FOLLOW_UP not in after.timers
@@ -105,6 +107,25 @@ def _responded(task: FirstFollowUp, event: t.FirstResponseMade) -> FirstFollowUp
         late=late,
         outcome=LATE if late else MET,
         ended_at=event.occurred_at,
+    )
+
+
+def _earlier(task: FirstFollowUp, event: e.FollowUpRecorded) -> FirstFollowUp:
+    """A contact that was recorded later may have been the first one: its own time decides (A30)."""
+    at, before = event.occurred_at, task.response_at
+    if not (at and before) or at >= before:
+        return task
+    sooner = (before - at).total_seconds()
+    late = max((at - task.due_at).total_seconds(), 0.0) if task.breached_at else 0.0
+    return replace(
+        task,
+        response_at=at,
+        responded_by=event.by,
+        since_capture=None if task.since_capture is None else task.since_capture - sooner,
+        since_assignment=None if task.since_assignment is None else task.since_assignment - sooner,
+        late=late,
+        outcome=LATE if late else MET,
+        ended_at=at,
     )
 
 

@@ -93,9 +93,9 @@ class Lead:
     stage before 成交. `entries`: all stages entered, and when. `explanation`: why the last
     assignment by rule came out as it did. `claimed_from`: the pool that the owner claimed it from.
     `paused_seconds`: the pauses that are over. `in_hand_since`: when it got an owner after it had
-    none, and `escalated` whether its supervisor was told since. `lateness`: None = no first
-    follow-up of it was late. `proposed_for`: the reason for
-    which the clean-up proposes to give it up, until the customer is reached.
+    none, and `escalated` whether its supervisor was told, which is once. `lateness`: None = no
+    first follow-up of it was late. `proposed_for`: the reason for which the clean-up proposes to
+    give it up, until the customer is reached.
     """
 
     id: UUID

@@ -118,7 +118,7 @@ class TaskScheduled(Event):
 
     `task` is its name within the lead: one of a name is open at a time. `kind` is complete-info:
     the lead is 待补充 (R28); stage: entering `stage` asks for it (R53); next-step: the follow-up
-    `follow_up` says so, by the end of the local day `due_on` (A14).
+    `follow_up` says so, which was at `asked_at`, by the end of the local day `due_on` (A14).
     """
 
     topic: ClassVar[str] = "lead.task-scheduled"
@@ -129,17 +129,22 @@ class TaskScheduled(Event):
     due_on: date | None = None
     stage: str | None = None
     follow_up: str | None = None
+    asked_at: datetime | None = None
     policy: PolicyRef | None = None
+    calendar: PolicyRef | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskOverdue(Event):
-    """A task was not done when it was due; it stays to be done."""
+    """A task was not done when it was due; it stays to be done. Where the lead has no `owner`, the
+    `supervisors` are told.
+    """
 
     topic: ClassVar[str] = "lead.task-overdue"
 
     task: str
     owner: str | None = None
+    supervisors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

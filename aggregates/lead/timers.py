@@ -29,7 +29,7 @@ class Timer:
     """`due_at` None = it is to be done, and no instant is given for it. `since` and `spent` as in
     Clock. `owner` and `level`: for whom and by which level the first follow-up is due. `stage`: the
     one that asks for a task of that kind. `asked_at`: since when a contact does what is asked for.
-    `policy`: the rules that say when it is due.
+    `policy`: the rules that say when it is due. `by_calendar`: its time is working time.
     """
 
     kind: str
@@ -42,6 +42,7 @@ class Timer:
     asked_at: datetime | None = None
     overdue: bool = False
     policy: PolicyRef | None = None
+    by_calendar: bool = False
 
     @property
     def rings_at(self) -> datetime | None:
@@ -65,16 +66,25 @@ def turned(timers: Timers, event: Event) -> Timers:
 
 
 def _issued(timers: Timers, event: t.FirstFollowUpTaskIssued) -> Timers:
-    since, owner, level, rules = _at(event), event.owner, event.level, event.policy
-    first = Timer(FIRST_FOLLOW_UP, since, event.due_at, owner=owner, level=level, policy=rules)
+    since, rules, by_calendar = _at(event), event.policy, event.calendar is not None
+    first = Timer(
+        FIRST_FOLLOW_UP,
+        since,
+        event.due_at,
+        owner=event.owner,
+        level=event.level,
+        policy=rules,
+        by_calendar=by_calendar,
+    )
     if event.escalate_at is None:
         return {**timers, FIRST_FOLLOW_UP: first}
-    escalation = Timer(ESCALATION, since, event.escalate_at, policy=rules)
+    until = event.escalate_at
+    escalation = Timer(ESCALATION, since, until, policy=rules, by_calendar=by_calendar)
     return {**timers, FIRST_FOLLOW_UP: first, ESCALATION: escalation}
 
 
 def _scheduled(timers: Timers, event: t.TaskScheduled) -> Timers:
-    asked_at = _at(event) if event.kind in DONE_BY_A_CONTACT else None
+    asked_at = event.asked_at or _at(event) if event.kind in DONE_BY_A_CONTACT else None
     timer = Timer(
         event.kind,
         _at(event),
@@ -82,6 +92,7 @@ def _scheduled(timers: Timers, event: t.TaskScheduled) -> Timers:
         stage=event.stage,
         asked_at=asked_at,
         policy=event.policy,
+        by_calendar=event.calendar is not None,
     )
     return {**timers, event.task: timer}
 

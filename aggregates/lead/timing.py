@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from aggregates.event import PolicyRef
 from aggregates.lead.state import Lead
-from aggregates.lead.timers import COMPLETE_INFO, ESCALATION, FIRST_FOLLOW_UP
+from aggregates.lead.timers import COMPLETE_INFO, ESCALATION, FIRST_FOLLOW_UP, Timer
 from aggregates.policy.book import Policies
-from aggregates.working_time import WALL, Timekeeping
+from aggregates.working_time import MOST_DAYS, WALL, Timekeeping
 
 UNRATED = "unrated"
 _BY_THE_CLOCK = frozenset({FIRST_FOLLOW_UP, ESCALATION, COMPLETE_INFO})
@@ -36,6 +36,10 @@ class Timing:
         by_calendar = kind in _BY_THE_CLOCK and self.policies.response.rules.clock == "working"
         return self.working if by_calendar else WALL
 
+    def keeps(self, timer: Timer) -> Timekeeping:
+        """How the time of a clock that runs is counted: as it was when it started."""
+        return self.working if timer.by_calendar else WALL
+
     @property
     def calendar(self) -> PolicyRef | None:
         """The calendar that due instants follow, if they do."""
@@ -46,6 +50,21 @@ class Timing:
     def complete_within(self) -> timedelta:
         """How long 待补充 may stand (R28)."""
         return timedelta(minutes=self.policies.completeness.rules.complete_within_minutes)
+
+    def reaches_back(self, now: datetime) -> datetime:
+        """No first follow-up, escalation or task of a stage that began before this is due behind
+        `now`. At most twice as far back as it takes, and never further than due instants go.
+        """
+        response, tasks = self.policies.response.rules, self.policies.pipeline.rules.tasks
+        levels = ("high", "medium", "low", UNRATED)
+        limits = [within(n) for within in (response.due_within, response.escalate_within)
+                  for n in levels]  # fmt: skip
+        length, most = max(limits), timedelta(days=MOST_DAYS)
+        clock, span = self.clock(FIRST_FOLLOW_UP), length
+        while span < most and clock.between(now - span, now) < length:
+            span *= 2
+        days = (timedelta(days=task.after_days) for task in tasks)
+        return now - max(min(span, most), *days)
 
     def end_of(self, day: date) -> datetime:
         """The first instant behind a local day, UTC (A14)."""

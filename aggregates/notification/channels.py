@@ -4,4 +4,4 @@ IN_APP, EMAIL, CHAT = "in-app", "email", "chat"
 CHANNELS = (IN_APP, EMAIL, CHAT)
 LANGUAGES = ("zh", "en")
 
-TOO_OLD, NOT_WANTED, FAILED = "too-old", "not-wanted", "failed"
+TOO_OLD, MOOT, NOT_WANTED, FAILED = "too-old", "moot", "not-wanted", "failed"

@@ -1,5 +1,5 @@
 """What can happen to a message. That there is one follows from events of leads and reviews; its
-stream is named by its id (projections/notifications.py) and begins when something became of it.
+stream is named by its id (projections/messages.py) and begins when something became of it.
 """
 
 from dataclasses import dataclass

@@ -223,9 +223,11 @@ EXAMPLES: Sequence[Event] = (
         due_on=date(2024, 5, 4),
         stage="方案提交",
         follow_up="GJ20240501001",
+        asked_at=AT,
         policy=POLICY,
+        calendar=POLICY,
     ),
-    t.TaskOverdue(occurred_at=MUCH_LATER, task="回访", owner="chen"),
+    t.TaskOverdue(occurred_at=MUCH_LATER, task="回访", owner="chen", supervisors=("wang",)),
     t.TaskDone(occurred_at=LATER, task="回访", by="chen"),
     t.TaskCancelled(occurred_at=LATER, task="回访"),
     t.DeadlinesMoved(

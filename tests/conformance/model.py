@@ -284,7 +284,8 @@ def _merge(lead: Model, c: Command) -> list[Fact] | Refused:
         return "lead-invalid", "into"
     if lead["converted"]:
         return "lead-converted", "into"
-    return [_fact("merged", c["now"], into=into["id"], into_code=into["code"], reason="one")]
+    gone = _fact("merged", c["now"], into=into["id"], into_code=into["code"], reason="one")
+    return [*_unpaused(lead, c["now"]), gone]
 
 
 def _assign(lead: Model, c: Command) -> list[Fact] | Refused:

@@ -112,7 +112,7 @@ ANSWERS: Mapping[str, Sequence[int | Refused]] = {
     "clear": (0, 2, CAPTURED_FIRST),
     "dismiss": (0, 1, CAPTURED_FIRST),
     "merge": (
-        *(0, 1, CAPTURED_FIRST, ("unknown-lead", "into"), ("lead-merged", "into")),
+        *(0, 1, 2, CAPTURED_FIRST, ("unknown-lead", "into"), ("lead-merged", "into")),
         *(("lead-invalid", "into"), ("lead-converted", "into")),
     ),
     "unmerge": (0, 1),

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from aggregates.event import Event, Recorded
 from projections.base import WorkingSet
-from projections.notifications import NOTIFICATIONS, PROJECTION, MessageRow
+from projections.messages import NOTIFICATIONS, MessageRow
+from projections.notifications import PROJECTION
 from tests.unit.lead.given import LEAD, NOW
 
 SOON = timedelta(seconds=2)

@@ -6,8 +6,6 @@ from adapters.notification_settings import chat_bots, smtp_server
 from adapters.notifying import channels
 from adapters.settings import Settings, StartupError
 
-APPRISE = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
-"""Apprise imports every service that it knows, an old module of Python among them."""
 SECRET = "t0p-s3cret"
 SENDER = "线索 <leads@example.com>"
 
@@ -64,7 +62,6 @@ def test_no_setting_shows_its_secret() -> None:
     assert SECRET not in str(settings)
 
 
-@APPRISE
 def test_the_channels_are_those_that_are_set() -> None:
     assert channels(Settings.load()) == {}
     mail = Settings.load(smtp="smtp://m.cn", smtp_sender=SENDER)
@@ -79,7 +76,6 @@ def test_a_bot_for_each_team() -> None:
     assert chat_bots("wecombot://KEY") == {"": "wecombot://KEY"}
 
 
-@APPRISE
 def test_a_bot_whose_url_lacks_something_stops_the_start() -> None:
     with pytest.raises(StartupError, match="LEADLOG_CHAT: a bot's URL lacks something"):
         channels(Settings.load(chat="dingtalk://"))

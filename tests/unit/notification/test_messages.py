@@ -107,7 +107,14 @@ CASES: dict[str, tuple[list[Sequence[Event]], list[tuple[str, str]]]] = {
         [OWNED, [t.TaskOverdue(occurred_at=at(72), task="回访", owner="chen")]],
         [("first-follow-up", "chen"), ("task-overdue", "chen")],
     ),
-    "nobody's task": ([[captured()], [t.TaskOverdue(occurred_at=at(72), task="回访")]], []),
+    "nobody's task, and nobody is over it": (
+        [[captured()], [t.TaskOverdue(occurred_at=at(72), task="回访")]], [],
+    ),
+    "nobody's task: the supervisors": (
+        [[captured()],
+         [t.TaskOverdue(occurred_at=at(72), task="回访", supervisors=("wang", "zhou"))]],
+        [("nobodys-task", "wang"), ("nobodys-task", "zhou")],
+    ),
     "R8: nobody was found": (
         [[captured()], [e.AssignmentFailed(occurred_at=at(1), reason="nobody is free",
                                            supervisors=("wang",))]],

@@ -19,7 +19,8 @@ from aggregates.lead.events import LeadCaptured
 from aggregates.notification.channels import LANGUAGES
 from commands.notifications import Message
 from projections.base import WorkingSet
-from projections.notifications import KINDS, NOTIFICATIONS, PROJECTION, MessageRow
+from projections.messages import KINDS, NOTIFICATIONS, MessageRow
+from projections.notifications import PROJECTION
 from tests.canaries import Canaries
 from tests.unit.lead.given import LEAD
 
