@@ -13,11 +13,12 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import appends, growth, http, imports, leads, rebuilds, start, visible
+from bench import appends, growth, http, imports, leads, rebuilds, start, timers, visible
 from bench.harness import Figure, Server, server
 
 RESULTS = Path(__file__).parent / "results"
 EVENTS, MANY_EVENTS = 1_000_000, 10_000_000
+EVENTS_PER_TIMER = 10
 
 Suite = Callable[[Server, argparse.Namespace], list[Figure]]
 SUITES: dict[str, Suite] = {
@@ -27,6 +28,7 @@ SUITES: dict[str, Suite] = {
     "S5": lambda on, given: rebuilds.run(on, given.rounds, given.events),
     "S8": lambda on, given: imports.run(on, given.rounds),
     "S9": lambda on, given: leads.run(on, given.rounds),
+    "S10": lambda on, given: timers.run(on, given.events // EVENTS_PER_TIMER),
     "S11": lambda on, given: growth.run(on, given.rounds, given.events),
     "S12": lambda _, given: start.run(given.rounds),
 }
@@ -51,7 +53,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", help="S1 S2 S3 S4 S5 S6 S8 S9 S11 S12; default all")
+    parser.add_argument("names", nargs="*", help="S1 S2 S3 S4 S5 S6 S8 S9 S10 S11 S12; default all")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds")
     parser.add_argument("--events", type=int, default=EVENTS, help="size of the log")
     parser.add_argument("--large", action="store_const", dest="events", const=MANY_EVENTS)

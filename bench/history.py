@@ -1,13 +1,14 @@
 """A made-up history in the log: the same events for the same seed and size."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 import psycopg
 
+from adapters.postgres import log_reader
 from adapters.postgres.codec import encode, encode_meta
 from aggregates.event import Event, Meta
 from aggregates.lead import events as e
@@ -24,13 +25,20 @@ CONTENT = "客户对产品A功能感兴趣,要求提供案例"
 
 def fill(dsn: str, size: int, seed: int = 1) -> None:
     """Put `size` events of `size / 10` leads into an empty log."""
+    put(dsn, made_up(size, seed))
+
+
+def put(dsn: str, events: Iterable[tuple[UUID, int, Event]]) -> None:
+    """Put (stream, version, event) behind the end of a log that nobody else writes to."""
     now = datetime.now(UTC)
     meta = encode_meta(Meta("import:bench", UUID(int=1)))
-    with psycopg.connect(dsn) as conn, conn.cursor() as cursor, cursor.copy(COPY) as copy:
-        copy.set_types(["uuid", "int8", "text", "bytea", "int8", "timestamptz"])
-        for position, (stream, version, event) in enumerate(made_up(size, seed), 1):
-            row = (stream, version, event.topic, encode(event, meta), position, now)
-            copy.write_row(row)
+    with psycopg.connect(dsn) as conn, conn.cursor() as cursor:
+        first = log_reader.head(conn) + 1
+        with cursor.copy(COPY) as copy:
+            copy.set_types(["uuid", "int8", "text", "bytea", "int8", "timestamptz"])
+            for position, (stream, version, event) in enumerate(events, first):
+                row = (stream, version, event.topic, encode(event, meta), position, now)
+                copy.write_row(row)
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute("VACUUM ANALYZE log.leadlog_events")
 

@@ -20,6 +20,7 @@ from aggregates.lead.timers import (
     FIRST_FOLLOW_UP,
     LATE_REASON,
     OF_THE_OWNER,
+    STAGE,
 )
 from projections.base import Projection, Table, WorkingSet
 from projections.masking import masked
@@ -30,6 +31,8 @@ RANKS: Mapping[str | None, int] = {"high": 0, "medium": 1, "low": 2}
 UNRATED_RANK = 3
 NAMED = (FIRST_FOLLOW_UP, ESCALATION, LATE_REASON)
 """Tasks of the person whom the lead had when they arose; any other is its present owner's."""
+LEFT_TO_START = (FIRST_FOLLOW_UP, STAGE)
+"""Clocks that an import does not start."""
 
 
 @dataclass(slots=True)
@@ -38,7 +41,7 @@ class LeadRow:
 
     Of a `historical` lead, one that a history file brought: `arms_from` is the latest instant at
     which something happened to it that starts clocks in daily work, `arms_since` that fact's place
-    in the log.
+    in the log; None once such a clock was started behind it.
     """
 
     lead: UUID
@@ -129,6 +132,13 @@ class _Lead:
         self.tasks[name] = TaskRow(
             self.row.lead, name, kind, since=since, position=recorded.position, **known
         )
+        if kind in LEFT_TO_START:
+            self.row.arms_from = self.row.arms_since = None
+
+    @property
+    def was_started(self) -> bool:
+        """Whether a clock of those ever was started."""
+        return any(task.kind in LEFT_TO_START for task in self.tasks.values())
 
     def end(self, name: str, state: str, at: datetime | None, by: str | None = None) -> None:
         """The task is over, if it was open."""
@@ -168,13 +178,16 @@ def fold(working: WorkingSet, batch: Sequence[Recorded]) -> None:
         known.setdefault(lead, _Lead(leads[lead], {})).tasks[name] = task
     for recorded in batch:
         lead_id = recorded.stream
-        row = leads.setdefault(lead_id, LeadRow(lead_id))
-        lead = known.setdefault(lead_id, _Lead(row, {}))
-        _change(row, recorded)
+        if (lead := known.get(lead_id)) is None:
+            row = leads.get(lead_id) or LeadRow(lead_id)
+            lead = known[lead_id] = _Lead(row, {})
+        _change(lead.row, recorded)
+        _wait_for_clocks(lead, recorded)
         if handler := _HANDLERS.get(type(recorded.event)):
             handler(lead, recorded, recorded.event)
         lead.settle()
     for lead_id, lead in known.items():
+        leads[lead_id] = lead.row
         tasks.update(((lead_id, name), task) for name, task in lead.tasks.items())
 
 
@@ -208,9 +221,6 @@ def _change(row: LeadRow, recorded: Recorded) -> None:
         case e.LeadAssigned():
             _describe(row, event.details)
             row.owner, row.team = event.owner or row.owner, event.team or row.team
-            _arm(row, recorded)
-        case e.StageChanged():
-            _arm(row, recorded)
         case e.LeadReassigned() | e.LeadHandedOver() | e.LeadClaimed():
             row.owner, row.team = event.owner, event.team
         case e.LeadReleasedToPool():
@@ -221,9 +231,15 @@ def _change(row: LeadRow, recorded: Recorded) -> None:
             pass
 
 
-def _arm(row: LeadRow, recorded: Recorded) -> None:
-    """An import may name the stage or the owner ahead of the capture."""
-    if (row.historical or not row.captured) and (at := recorded.event.occurred_at):
+def _wait_for_clocks(lead: _Lead, recorded: Recorded) -> None:
+    """An import may name the stage or the owner ahead of the capture. An owner starts the clock of
+    the first follow-up, which a lead whose clocks were started once has had.
+    """
+    row, event = lead.row, recorded.event
+    starts = isinstance(event, e.StageChanged) or (
+        isinstance(event, e.LeadAssigned) and not lead.was_started
+    )
+    if starts and (row.historical or not row.captured) and (at := event.occurred_at):
         row.arms_from, row.arms_since = max(row.arms_from or at, at), recorded.position
 
 
@@ -341,7 +357,7 @@ EVENTS: tuple[type[Event], ...] = (
 _TEXTLESS = (e.InfoChanged, e.LeadConverted, e.LeadAssigned, e.StageChanged)
 PROJECTION = Projection(
     "tasks",
-    2,
+    3,
     EVENTS,
     (TIMED, TASKS),
     masked(fold, textless=_TEXTLESS),

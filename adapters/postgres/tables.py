@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from copy import copy
 from dataclasses import fields
 from datetime import datetime
+from functools import cache
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -22,6 +23,8 @@ from projections.base import Projection, Table, WorkingSet, visible
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 SCRATCH = "pg_temp"
+_MUTABLE = {"jsonb", "text[]"}
+"""A fold may change a value of these types in place, in a row and in its copy alike."""
 
 
 def connect(dsn: str, role: str = "leadlog_projector", *, autocommit: bool = False) -> Connection:
@@ -103,25 +106,22 @@ def _load(
     working: WorkingSet,
 ) -> dict[Any, Any]:
     """Put the rows a batch needs into the working set; returns their keys, and what they were where
-    few of them change: in a whole table, and where a stream has several.
+    a copy tells whether they have changed, or few of them do: in a whole table, and where a stream
+    has several.
     """
     if table.facts:
         return {}
-    statement = sql.SQL("SELECT {} FROM {}").format(
-        sql.SQL(", ").join(map(sql.Identifier, table.columns)), sql.Identifier(place, table.name)
-    )
     cursor = conn.cursor(binary=True)
     if table.whole:
-        cursor.execute(statement)
+        cursor.execute(_selection(table, place))
     else:
-        wanted = sql.SQL("{} WHERE {} = ANY (%s)").format(statement, sql.Identifier(table.key[0]))
-        cursor.execute(wanted, (list({r.stream for r in batch}),))
+        cursor.execute(_selection(table, place), (list({r.stream for r in batch}),))
     rows = working.rows(table)
     width = len(table.key)
     for record in cursor:
         rows[record[:width] if table.several else record[0]] = table.row(*record)
-    few_change = table.whole or table.several
-    return {key: copy(row) if few_change else None for key, row in rows.items()}
+    compared = table.whole or table.several or _MUTABLE.isdisjoint(table.columns.values())
+    return {key: copy(row) if compared else None for key, row in rows.items()}
 
 
 def _replace(
@@ -137,25 +137,48 @@ def _replace(
 
 def _delete(conn: Connection, table: Table[Any], place: str, keys: Sequence[Any]) -> None:
     """Delete the rows with these keys, set-based."""
-    columns = table.columns
     arrays = list(zip(*keys, strict=True)) if table.several else [keys]
-    statement = sql.SQL("DELETE FROM {} WHERE ({}) IN (SELECT * FROM unnest({}))").format(
-        sql.Identifier(place, table.name),
-        sql.SQL(", ").join(map(sql.Identifier, table.key)),
-        sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(columns[k])) for k in table.key),
-    )
-    conn.execute(statement, [list(values) for values in arrays])
+    conn.execute(_deletion(table, place), [list(values) for values in arrays])
 
 
 def _copy(conn: Connection, table: Table[Any], place: str, rows: Sequence[Any]) -> None:
     """Add rows, by COPY."""
     if not rows:
         return
-    statement = sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(
-        sql.Identifier(place, table.name)
-    )
     values: Callable[[Any], tuple[Any, ...]] = attrgetter(*(f.name for f in fields(table.row)))
-    with conn.cursor() as cursor, cursor.copy(statement) as copy:
+    with conn.cursor() as cursor, cursor.copy(_copying(table, place)) as copy:
         copy.set_types(list(table.columns.values()))
         for row in rows:
             copy.write_row(values(row))
+
+
+@cache
+def _selection(table: Table[Any], place: str) -> bytes:
+    """Reads the table whole, or the rows of some streams. Making a statement takes as long as
+    running it.
+    """
+    columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
+    everything = sql.SQL("SELECT {} FROM {}").format(columns, sql.Identifier(place, table.name))
+    if table.whole:
+        return everything.as_bytes()
+    wanted = sql.SQL("{} WHERE {} = ANY (%s)").format(everything, sql.Identifier(table.key[0]))
+    return wanted.as_bytes()
+
+
+@cache
+def _deletion(table: Table[Any], place: str) -> bytes:
+    """Deletes the rows with the keys in arrays, one for each column of the key."""
+    arrays = (sql.SQL("%s::{}[]").format(sql.SQL(table.columns[name])) for name in table.key)
+    statement = sql.SQL("DELETE FROM {} WHERE ({}) IN (SELECT * FROM unnest({}))").format(
+        sql.Identifier(place, table.name),
+        sql.SQL(", ").join(map(sql.Identifier, table.key)),
+        sql.SQL(", ").join(arrays),
+    )
+    return statement.as_bytes()
+
+
+@cache
+def _copying(table: Table[Any], place: str) -> bytes:
+    """Takes rows in PostgreSQL's binary form."""
+    statement = sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)")
+    return statement.format(sql.Identifier(place, table.name)).as_bytes()
