@@ -26,7 +26,7 @@ CLEAR = frozenset((
     "code", "follow_up", "external_id", "source_system", "stage", "previous", "policy", "sha256",
     "hash", "owner", "previous_owner", "team", "previous_team", "person", "by", "shared_with",
     "pool", "into_code", "lead", "responsible", "supervisors", "recipient", "message_id",
-    "kind", "task",
+    "kind", "task", "since",
     "source", "industry", "region", "customer_type", "campaign", "level", "segment", "method",
 ))  # fmt: skip
 """Names under which no contact details of a customer stand: codes and ids, stages, the company's

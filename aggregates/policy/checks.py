@@ -1,6 +1,6 @@
 """What rule books have to check more than once. ValueError names the field and what it takes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 DAYS = 366
 HOURS = DAYS * 24
@@ -21,6 +21,12 @@ def above_zero_up_to(most: int, **fields: int) -> None:
     for name, value in fields.items():
         if value > most:
             raise ValueError(f"{name} must be at most {most:,}")
+
+
+def some(name: str, entries: Collection[str]) -> None:
+    """There is one to choose."""
+    if not entries:
+        raise ValueError(f"{name} is empty: name at least one")
 
 
 def named_apart(what: str, names: Iterable[str]) -> None:

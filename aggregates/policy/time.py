@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
-from aggregates.policy.checks import HOURS, above_zero_up_to, named_apart
+from aggregates.policy.checks import HOURS, above_zero_up_to, named_apart, some
 
 _TIME = r"(?:[01]\d|2[0-3]):[0-5]\d"
 INTERVAL = re.compile(f"{_TIME}-(?:{_TIME}|24:00)", re.ASCII)
@@ -34,6 +34,7 @@ class Response:
 
     def __post_init__(self) -> None:
         named_apart("late_reasons", self.late_reasons)
+        some("late_reasons", self.late_reasons)
         above_zero_up_to(
             HOURS,
             high_hours=self.high_hours,

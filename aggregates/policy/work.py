@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aggregates.lead.state import PIPELINE, WON
-from aggregates.policy.checks import DAYS, HOURS, above_zero, above_zero_up_to, named_apart
+from aggregates.policy.checks import DAYS, HOURS, above_zero, above_zero_up_to, named_apart, some
 
 Basis = Literal["contract_signed", "first_order"]
 CONTRACT_SIGNED: Basis = "contract_signed"
@@ -116,5 +116,6 @@ class CleanUp:
 
     def __post_init__(self) -> None:
         named_apart("reasons", self.reasons)
+        some("reasons", self.reasons)
         above_zero(wrong_number_attempts=self.wrong_number_attempts)
         above_zero_up_to(DAYS, silent_days=self.silent_days)

@@ -20,6 +20,8 @@ NOW = datetime(2024, 5, 1, 1, 15, tzinfo=UTC)
 EVERY_DAY = [(date(2024, 1, 1) + timedelta(days=n)).isoformat() for n in range(4_400)]
 SLOW = {"intervals": ["09:00-09:01"], "weekdays": [1]}
 """52 minutes a year."""
+SCARCE = {"intervals": ["09:00-10:00"]}
+"""250 hours a year."""
 WORKING = {"clock": "working"}
 
 
@@ -60,20 +62,20 @@ def checked(kind: str, document: Mapping[str, Any], **in_force: Mapping[str, Any
         ("response", WORKING, {"calendar": SLOW}, ": the calendar lacks working time"),
         (
             "response",
-            {**WORKING, "low_escalate_after_hours": 20_000},
-            {},
+            {**WORKING, "low_escalate_after_hours": 8_000},
+            {"calendar": SCARCE},
             ": the calendar lacks working time",
         ),
         (
             "response",
-            {**WORKING, "high_hours": 20_000},
-            {},
+            {**WORKING, "high_hours": 8_000},
+            {"calendar": SCARCE},
             ": the calendar lacks working time",
         ),
         (
             "completeness",
-            {"complete_within_minutes": 60 * 24 * 3_660},
-            {"response": WORKING},
+            {"complete_within_minutes": 60 * 8_000},
+            {"response": WORKING, "calendar": SCARCE},
             ": the calendar lacks working time",
         ),
     ],
@@ -97,7 +99,7 @@ def test_what_could_never_ring_does_not_come_into_force(
         ("calendar", {"closed": EVERY_DAY[:700]}, {}),
         ("calendar", SLOW, {}),
         ("response", WORKING, {}),
-        ("response", {"clock": "wall", "high_hours": 24_000}, {"calendar": SLOW}),
+        ("response", {"clock": "wall", "high_hours": 8_000}, {"calendar": SLOW}),
         ("pause", {}, {"calendar": SLOW}),
     ],
 )
