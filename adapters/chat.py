@@ -18,7 +18,12 @@ ANSWER_SECONDS = 5
 
 
 class Chat:
-    """The chat `Channel`. `bots`: the URL of each team's bot; that of "" serves everybody else."""
+    """The chat `Channel`. `bots`: the URL of each team's bot; that of "" serves everybody else.
+
+    A group may hold people who may not see the lead.
+    """
+
+    private = False
 
     def __init__(self, bots: Mapping[str, str]) -> None:
         asset = apprise.AppriseAsset(app_id="leadlog", secure_logging=True)

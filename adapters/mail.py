@@ -29,6 +29,8 @@ CLOSING = 421
 class Mail:
     """The e-mail `Channel`."""
 
+    private = True
+
     def __init__(self, server: SmtpServer, sender: Address) -> None:
         self._server, self._sender = server, sender
         self._connections = asyncio.Semaphore(CONNECTIONS)

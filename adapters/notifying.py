@@ -45,7 +45,7 @@ def duty(settings: Settings, ways: Mapping[str, Channel]) -> Duty:
             begin_at=begin_at,
         )
 
-    return Duty(("notifications",), make)
+    return Duty(("notifications", "tasks"), make)
 
 
 def channels(settings: Settings) -> Mapping[str, Channel]:

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from adapters.clock import SimulatedClock
 from adapters.company import Company, keep_clock, open_company
+from adapters.postgres import leases
 from adapters.postgres.processes import PROCESSES, Process, lease_all
 from adapters.postgres.runner import catch_up_on
 from adapters.postgres.tables import Connection
@@ -30,8 +31,8 @@ async def run_until(
     """Move the clock of a simulated database to `until`, and record all that is due on the way.
 
     `told` hears of every instant. A run that is killed is taken up by the next one. StartupError
-    where time is real, the clock is past `until` already, somebody else moves it, or something
-    that is due cannot be recorded: then the clock stays there.
+    where time is real, the clock is past `until` already, somebody else moves it or goes by it, or
+    something that is due cannot be recorded: then the clock stays there.
     """
     if open_company(dsn, settings).clock_kind != "simulated":
         raise StartupError(
@@ -42,6 +43,8 @@ async def run_until(
         begin_at = await lease_all(dsn, stack)
         if begin_at is None:
             raise StartupError("a worker runs on this database: stop it first")
+        if not _leased(stack.enter_context(connect_projector(dsn, autocommit=True)), leases.TAKE):
+            raise StartupError("the service runs on this database: stop it first")
         company = open_company(dsn, settings)  # another mover may have ended since
         clock = SimulatedClock(_start(company, until))
         own = open_write_side(dsn, company, stack, clock)
@@ -49,6 +52,26 @@ async def run_until(
         projector = stack.enter_context(connect_projector(dsn))
         await _Time(clock, processes, projector).go_on(until, told, company.zone)
         keep_clock(dsn, until)
+
+
+@contextmanager
+def going_by(dsn: str, settings: Settings) -> Iterator[None]:
+    """While the block runs nobody moves the clock of the database, if it is a simulated one: a
+    service reads it when it starts. StartupError while somebody does.
+    """
+    if open_company(dsn, settings).clock_kind != "simulated":
+        yield
+        return
+    with connect_projector(dsn, autocommit=True) as conn:
+        if not _leased(conn, leases.SHARE):
+            raise StartupError(
+                "the clock of this database is being moved: wait for `leadlog timers run` to end"
+            )
+        yield
+
+
+def _leased(conn: Connection, how: str) -> bool:
+    return conn.execute(how, (leases.CLOCK, "clock")).fetchone() == (True,)
 
 
 def _start(company: Company, until: datetime) -> datetime:

@@ -21,13 +21,14 @@ from api.command_route import Answer, Call, CommandRoute
 from api.company_json import messages_json
 from api.problems import bad_parameter, not_found
 from api.reading import Page, allow, allowed, at_most, caught_up, decode_cursor, listed
+from api.scoping import scope_for
 from api.service import Service
 from commands.caller import Principal
 from commands.directory import Request
 from commands.fields import Command, example
 from commands.loop import Reply
 from commands.notifications import Message
-from projections.notifications import REVIEW
+from projections.messages import REVIEW
 
 Handle = Callable[[Service, Call[Any]], Awaitable[Answer]]
 
@@ -125,7 +126,8 @@ def router(service: Service) -> APIRouter:
     ) -> Response:
         """One's own messages: unread ones first, the newest first among each; and how one is told.
 
-        `deliveries` says what became of a message on each channel.
+        `deliveries` says what became of a message on each channel. The customer of a lead that one
+        does not see any more is null, and not in the text.
         """
         await caught_up(service, query)
         limit = at_most(query.limit, service)
@@ -134,14 +136,15 @@ def router(service: Service) -> APIRouter:
             principal.name, unread=query.unread, after=after, limit=limit
         )
         person = (await service.registry.current()).people.get(principal.name, Person())
-        items = [_shown(service, row, person.messages) for row in rows]
+        visible = await _visible(service, principal, rows)
+        items = [_shown(service, row, person.messages) for row in visible]
         last = rows and (rows[-1]["segment"], rows[-1]["position"], rows[-1]["id"])
         preferences = messages_json(person.messages)
         return listed(items, position, limit, last, preferences=preferences)
 
     @routes.get("/dead", dependencies=[allow(service, DEAD)])
     async def list_dead_notifications(query: Annotated[DeadNotifications, Query()]) -> Response:
-        """Messages that were given up, the last one first, with the reason."""
+        """Messages that were given up, the last one first, with the reason; none that were moot."""
         await caught_up(service, query)
         limit = at_most(query.limit, service)
         before = decode_cursor(query.cursor, int) if query.cursor else None
@@ -223,6 +226,17 @@ async def _changed(service: Service, changes: Sequence[Coroutine[Any, Any, Reply
 
 def _request(call: Call[Any]) -> Request:
     return Request(call.caller, call.key, call.expected_version)
+
+
+async def _visible(
+    service: Service, principal: Principal, rows: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The rows; without the customer, where the lead is outside of the caller's scope by now."""
+    leads = {row["subject"] for row in rows if row["customer"]}
+    known = await service.reads.known(list(leads), await scope_for(service, principal))
+    return [
+        {**row, "customer": row["customer"] if row["subject"] in known else None} for row in rows
+    ]
 
 
 def _shown(service: Service, row: Mapping[str, Any], wanted: Preferences) -> dict[str, Any]:

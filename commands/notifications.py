@@ -21,7 +21,7 @@ from commands.ports import Clock, EventLog
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message to `recipient`; the fields are those of projections/notifications.py.
+    """A message to `recipient`; the fields are those of projections/messages.py.
 
     `settled`: the channels on which it was sent or given up. `retried`: the one channel on which it
     is to be tried again, and `retried_at` since when.
@@ -37,9 +37,21 @@ class Message:
     customer: str | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
     due_at: datetime | None = None
+    subject: UUID | None = None
     settled: Sequence[str] = ()
     retried: str | None = None
     retried_at: datetime | None = None
+
+
+class Standing(NamedTuple):
+    """A lead as it is now. `over`: merged or invalid. `tasks`: whose the open ones are, by name."""
+
+    owner: str | None
+    team: str | None
+    entered_by: str | None
+    paused: bool
+    over: bool
+    tasks: Mapping[str, str | None]
 
 
 class Text(NamedTuple):
@@ -69,7 +81,9 @@ class NotTaken(Exception):  # noqa: N818 - an answer, not a defect
 
 
 class Channel(Protocol):
-    """A way to a person outside the product."""
+    """A way to a person outside the product. `private`: nobody else reads what is sent there."""
+
+    private: bool
 
     def reaches(self, person: Person) -> bool:
         """Whether there is an address of theirs."""
@@ -102,8 +116,14 @@ class Outbox(Protocol):
         """The position reflected and messages behind a position and id, in the order of the log."""
         ...
 
-    async def retried(self, limit: int) -> Sequence[Message]:
-        """Messages that somebody wants tried again, the longest waiting first."""
+    async def retried(self, after: int, limit: int) -> tuple[int, Sequence[tuple[int, Message]]]:
+        """The position reflected and messages that somebody wants tried again, each with the
+        position of that wish: those behind one, in the order of the log.
+        """
+        ...
+
+    async def standings(self, leads: Sequence[UUID]) -> tuple[int, Mapping[UUID, Standing]]:
+        """The position reflected by another read model, and these leads as they were by then."""
         ...
 
     async def attempted(self, messages: Sequence[UUID]) -> Mapping[tuple[UUID, str], Attempted]:

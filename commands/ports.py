@@ -181,7 +181,7 @@ class DueLeads(Protocol):
     ) -> tuple[int, Sequence[Waiting]]:
         """The position of the log that is reflected, and imported leads to which something
         happened at or after `since` that starts clocks, and was recorded behind `after`, in the
-        order of the log.
+        order of the log; none of which a clock was started since.
         """
         ...
 

@@ -50,11 +50,13 @@ class Reviewing(Protocol):
     async def lapses(
         self, since: datetime, until: datetime, teams: Sequence[str]
     ) -> Sequence[Found]:
-        """What a review of [since, until) finds, by these teams and without a team."""
+        """What a review of [since, until) finds, by these teams and without a team, as it was known
+        at `until`.
+        """
         ...
 
     async def proposed(self, month: str, teams: Sequence[str]) -> Sequence[Found]:
-        """The leads that the clean-up of a month proposes to give up."""
+        """The leads that the clean-up of a month proposes to give up, with their present owners."""
         ...
 
     async def to_give_up(

@@ -11,7 +11,6 @@ tried again as soon as people, rules, the day or loads change, which costs a que
 of lead, however many there are. A lead that fails is tried again later and holds up no other.
 """
 
-import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -27,18 +26,18 @@ from aggregates.lead.choice import Choice, Chooser, Kind, kind_of, profile_of
 from aggregates.lead.state import Lead
 from aggregates.review.periods import DAY, midnight
 from aggregates.values import local_date
-from commands.loop import CommandLoop, Contended, Intent, Reply, by_state
-from commands.ports import Clock, Unavailable, Waiting, Workload, Workloads
+from commands.loop import CommandLoop, Intent, Reply, by_state
+from commands.ports import Clock, Waiting, Workload, Workloads
 from commands.register import Register, Registry
 from commands.tally import Tally
 from processes.backlog import Backlog, Retries
+from processes.gathering import each_of
 from processes.left_behind import LeftBehind
 
 NAME = "assignment"
 ACTOR = f"process:{NAME}"
 COMMANDS = UUID("7d0f4c1e-2f5b-4a77-9a0e-6c1d8e3b5f24")
 PAGE = 512
-IN_FLIGHT = 128
 AGAIN = timedelta(seconds=0.2)
 """At least so long between two tries at the leads that nobody could be found for."""
 
@@ -78,7 +77,6 @@ class Assignment:
         self._circumstances: object = None
         self._passed = datetime.min.replace(tzinfo=UTC)
         self._chances_changed = False
-        self._in_flight = asyncio.Semaphore(IN_FLIGHT)
 
     async def step(self) -> bool:
         """Deal with a page of waiting leads; False when there is nothing to do for now.
@@ -177,26 +175,21 @@ class Assignment:
 
     async def _read(self, page: Sequence[Waiting]) -> list[tuple[Waiting, Lead]]:
         """These leads, but for those that cannot be read."""
-        leads = await asyncio.gather(
-            *(self._loop.read(waiting.lead) for waiting in page), return_exceptions=True
-        )
+        leads = await each_of(self._loop.read(waiting.lead) for waiting in page)
         read = []
         for waiting, lead in zip(page, leads, strict=True):
-            if isinstance(lead, BaseException):
+            if isinstance(lead, Exception):
                 self._put_off(waiting, lead)
             else:
                 read.append((waiting, lead))
         return read
 
     async def _carry_out(self, chosen: Sequence[_Chosen], register: Register) -> None:
-        replies = await asyncio.gather(
-            *(self._send(lead, choice, register) for _, lead, choice in chosen),
-            return_exceptions=True,
-        )
+        replies = await each_of(self._send(lead, choice, register) for _, lead, choice in chosen)
         for (waiting, lead, choice), reply in zip(chosen, replies, strict=True):
             if choice.owner:
-                self._settle(lead.id, None if isinstance(reply, BaseException) else reply)
-            if isinstance(reply, BaseException):
+                self._settle(lead.id, None if isinstance(reply, Exception) else reply)
+            if isinstance(reply, Exception):
                 self._put_off(waiting, reply)
             else:
                 self._retries.forget(lead.id)
@@ -218,16 +211,10 @@ class Assignment:
         )
         self._loop.remember(lead.id, lead)
         intent = Intent(lead.id, by_state(decide), Meta(ACTOR, command_id(lead)), b"")
-        async with self._in_flight:
-            return await self._loop.run(intent)
+        return await self._loop.run(intent)
 
-    def _put_off(self, waiting: Waiting, error: BaseException) -> None:
-        """Try a lead that failed later, by itself. That the database does not answer concerns all
-        leads: Unavailable is raised.
-        """
-        everybodys = isinstance(error, Unavailable) and not isinstance(error, Contended)
-        if everybodys or not isinstance(error, Exception):
-            raise error
+    def _put_off(self, waiting: Waiting, error: Exception) -> None:
+        """Try a lead that failed later, by itself."""
         pause = self._retries.add(waiting, time.monotonic())
         logger.warning("lead %s is not assigned, again in %.0f s: %r", waiting.lead, pause, error)
 

@@ -5,20 +5,19 @@ sent or given up on a channel, it is done. So a rebuild or a replay sends nothin
 between the other side's answer and the log's may be sent twice, under one Message-ID.
 
 A message that is not taken is tried again, with growing pauses; one that is refused for good, tried
-often enough, or too old to be news is given up, which the log says and somebody may undo. Quiet
-hours put it off to their end, whatever it is about: the list in the product has it at once.
+often enough, or too old to be news is given up, which the log says and somebody may undo; so is
+one that does not hold any more (processes/moot.py). Quiet hours put it off to their end, whatever
+it is about: the list in the product has it at once.
 """
 
 import asyncio
-import heapq
 import logging
 import random
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import count
 from typing import TypeAlias
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
@@ -30,18 +29,22 @@ from aggregates.notification import state
 from aggregates.notification.quiet import quiet_until
 from aggregates.notification.state import Notification
 from commands.loop import CommandLoop, Contended, Intent, by_state
-from commands.notifications import Attempted, Channel, Message, NotTaken, Outbox, Texts
+from commands.notifications import Attempted, Channel, Message, NotTaken, Outbox, Standing, Texts
 from commands.ports import Clock, EventLog, Unavailable
 from commands.register import Register, Registry
+from processes.lanes import Delivery, Lane
+from processes.moot import is_moot, may_know
+from projections.messages import REVIEW
 
 NAME = "notify"
 ACTOR = f"process:{NAME}"
 SENDING = UUID("e6d0a3c7-1f0a-4d87-b6c4-0a3c0ce1ad57")
 FIRST_ID = UUID(int=0)
-PAGE, MOST_AT_ONCE = 200, 16
-MOST_WAITING = 50_000
+PAGE = 200
 EVERYBODYS_PAUSE = 5.0
 """Seconds for which a channel is left alone that takes nothing from anybody."""
+BEHIND_PAUSE = 0.2
+"""Seconds until a read model may have come to know a lead of which there is a message already."""
 
 Key: TypeAlias = tuple[UUID, str]
 
@@ -60,6 +63,8 @@ class Patience:
     first_pause: float = 30.0
     longest_pause: float = 7200.0
     news_for: timedelta = timedelta(hours=24)
+    most_waiting: int = 50_000
+    """On each channel; beyond them new messages wait in the read model alone."""
 
     def pause(self, attempts: int) -> float:
         """Seconds until the next attempt, after so many."""
@@ -68,19 +73,31 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """A message on a channel; `since` when it is news, `asked` = somebody wants it tried again."""
+class Known:
+    """People, and leads as a read model has them that reflects a position."""
 
-    message: Message
-    channel: str
-    since: datetime
-    attempts: int = 0
-    asked: bool = False
+    register: Register
+    leads: Mapping[UUID, Standing]
+    reflected: int
 
-    @property
-    def key(self) -> Key:
-        """What it is called."""
-        return self.message.id, self.channel
+    def is_behind(self, message: Message) -> bool:
+        """Whether the lead may be there by now as the message says."""
+        return message.kind != REVIEW and self.reflected < message.position
+
+    def is_moot(self, message: Message) -> bool:
+        """Whether it does not hold any more."""
+        lead = self._lead(message)
+        return lead is not None and is_moot(message, lead, self.register)
+
+    def as_shown(self, message: Message, *, private: bool) -> Message:
+        """The message without the customer, unless the recipient alone reads it and may know."""
+        lead = self._lead(message)
+        if private and lead and may_know(message.recipient, lead, self.register):
+            return message
+        return replace(message, customer=None)
+
+    def _lead(self, message: Message) -> Standing | None:
+        return self.leads.get(message.subject) if message.subject else None
 
 
 class Notify:
@@ -106,13 +123,9 @@ class Notify:
         self._outbox, self._registry, self._clock, self._zone = outbox, registry, clock, zone
         self._channels, self._texts, self._patience = channels, texts, patience
         self._begin_at = begin_at
-        self._after: tuple[int, UUID] | None = None
-        self._waiting: dict[Key, Delivery] = {}
+        self._lanes: defaultdict[str, Lane] = defaultdict(Lane)
         self._settled: dict[Key, int] = {}
-        self._ready: list[tuple[float, int, Key]] = []
-        self._quiet: list[tuple[datetime, int, Key]] = []
-        self._left_alone: dict[str, float] = {}
-        self._number = count()
+        self._retried_after = 0
 
     async def step(self) -> bool:
         """Send a few of those that may be sent now; False when there are none. Raises Unavailable.
@@ -120,10 +133,15 @@ class Notify:
         Takes no longer than the slowest channel waits for an answer.
         """
         more = await self._admit()
-        if not (taken := self._take()):
+        now = self._clock.now()
+        taken = [delivery for lane in self._lanes.values() for delivery in lane.take(now)]
+        if not taken:
             return more
         register = await self._registry.latest()
-        work = [self._deal_with(delivery, register) for delivery in taken]
+        subjects = {d.message.subject for d in taken if d.message.subject}
+        reflected, leads = await self._outbox.standings(sorted(subjects))
+        known = Known(register, leads, reflected)
+        work = [self._deal_with(delivery, known) for delivery in taken]
         done = await asyncio.gather(*work, return_exceptions=True)
         for delivery, error in zip(taken, done, strict=True):
             if error:
@@ -132,83 +150,87 @@ class Notify:
 
     async def next_at(self) -> datetime | None:
         """The end of the first quiet hours that something waits for."""
-        return self._quiet[0][0] if self._quiet else None
+        ends = (lane.next_at for lane in self._lanes.values())
+        return min(filter(None, ends), default=None)
 
     async def _admit(self) -> bool:
-        """Take up what is new and what is to be tried again; whether there may be more."""
-        if len(self._waiting) > MOST_WAITING:
-            return False
-        if self._after is None:
-            oldest = self._clock.now() - 3 * self._patience.news_for
-            self._after = await self._outbox.begin(oldest), FIRST_ID
-        reflected, new = await self._outbox.new(self._after, PAGE)
+        """Take up what is to be tried again, and what is new; whether there may be more."""
+        reflected, again = await self._outbox.retried(self._retried_after, PAGE)
         if reflected < self._begin_at:
             return False
         self._settled = {key: at for key, at in self._settled.items() if at > reflected}
+        await self._enqueue(
+            Delivery(m, m.retried, m.retried_at or m.recorded_at, asked=True)
+            for _, m in again
+            if m.retried
+        )
+        if again:
+            self._retried_after, _ = again[-1]
+        full = [await self._admit_to(channel) for channel in self._channels]
+        return any(full) or len(again) == PAGE
+
+    async def _admit_to(self, channel: str) -> bool:
+        """Take up what is new for a channel, unless too much waits for it already."""
+        lane = self._lanes[channel]
+        if len(lane.waiting) >= self._patience.most_waiting:
+            return False
+        if lane.after is None:
+            oldest = self._clock.now() - 3 * self._patience.news_for
+            lane.after = await self._outbox.begin(oldest), FIRST_ID
+        _, new = await self._outbox.new(lane.after, PAGE)
         if new:
-            self._after = new[-1].position, new[-1].id
-        await self._enqueue([*new, *await self._outbox.retried(PAGE)])
+            lane.after = new[-1].position, new[-1].id
+        await self._enqueue(
+            Delivery(m, channel, m.recorded_at) for m in new if channel not in m.settled
+        )
         return len(new) == PAGE
 
-    async def _enqueue(self, messages: Sequence[Message]) -> None:
-        fresh = [d for message in messages for d in self._deliveries(message)]
-        fresh = [d for d in fresh if d.key not in self._waiting and d.key not in self._settled]
+    async def _enqueue(self, deliveries: Iterable[Delivery]) -> None:
+        fresh = [
+            d
+            for d in deliveries
+            if d.message.id not in self._lanes[d.channel].waiting and d.key not in self._settled
+        ]
         if not fresh:
             return
         tried = await self._outbox.attempted([delivery.message.id for delivery in fresh])
         for delivery in fresh:
             before = tried.get(delivery.key, Attempted(0, 0.0))
-            self._put(replace(delivery, attempts=before.attempts), before.pause)
+            self._lanes[delivery.channel].put(
+                replace(delivery, attempts=before.attempts), before.pause
+            )
 
-    def _deliveries(self, message: Message) -> list[Delivery]:
-        if message.retried:
-            since = message.retried_at or message.recorded_at
-            return [Delivery(message, message.retried, since, asked=True)]
-        return [
-            Delivery(message, channel, message.recorded_at)
-            for channel in self._channels
-            if channel not in message.settled
-        ]
-
-    def _put(self, delivery: Delivery, pause: float = 0.0) -> None:
-        self._waiting[delivery.key] = delivery
-        entry = (time.monotonic() + pause, next(self._number), delivery.key)
-        heapq.heappush(self._ready, entry)
-
-    def _take(self) -> list[Delivery]:
-        """Those whose time has come, a few."""
-        while self._quiet and self._quiet[0][0] <= self._clock.now():
-            self._put(self._waiting[heapq.heappop(self._quiet)[2]])
-        taken: list[Delivery] = []
-        while self._ready and self._ready[0][0] <= time.monotonic() and len(taken) < MOST_AT_ONCE:
-            taken.append(self._waiting[heapq.heappop(self._ready)[2]])
-        return taken
-
-    async def _deal_with(self, delivery: Delivery, register: Register) -> None:
+    async def _deal_with(self, delivery: Delivery, known: Known) -> None:
         now = self._clock.now()
-        person = register.people.get(delivery.message.recipient, Person())
-        channel = self._channels.get(delivery.channel)
+        person = known.register.people.get(delivery.message.recipient, Person())
+        channel, lane = self._channels.get(delivery.channel), self._lanes[delivery.channel]
         wanted = person.active and delivery.channel in person.messages.channels
         if channel is None or not (wanted and channel.reaches(person)):
             await self._leave(delivery)
         elif now - delivery.since > self._patience.news_for:
             await self._give_up(delivery, c.TOO_OLD)
         elif until := quiet_until(person.messages, now, self._zone):
-            heapq.heappush(self._quiet, (until, next(self._number), delivery.key))
-        elif (left := self._left_alone.get(delivery.channel, 0.0) - time.monotonic()) > 0:
-            self._put(delivery, left)
+            lane.put_off(delivery, until)
+        elif left := lane.left_alone:
+            lane.put(delivery, left)
+        elif known.is_behind(delivery.message):
+            lane.put(delivery, BEHIND_PAUSE)
+        elif known.is_moot(delivery.message):
+            await self._give_up(delivery, c.MOOT)
         else:
-            await self._send(delivery, channel, person)
+            shown = known.as_shown(delivery.message, private=channel.private)
+            await self._send(delivery, shown, channel, person)
 
     async def _leave(self, delivery: Delivery) -> None:
         """Nobody is to be reached; whoever asked for it learns that."""
         if delivery.asked:
             await self._give_up(delivery, c.NOT_WANTED)
         else:
-            del self._waiting[delivery.key]
+            del self._lanes[delivery.channel].waiting[delivery.message.id]
 
-    async def _send(self, delivery: Delivery, channel: Channel, person: Person) -> None:
-        message = delivery.message
+    async def _send(
+        self, delivery: Delivery, message: Message, channel: Channel, person: Person
+    ) -> None:
         try:
             text = self._texts(message, person.messages.language)
             message_id = await channel.send(message, person, text)
@@ -220,14 +242,15 @@ class Notify:
 
     async def _not_taken(self, delivery: Delivery, answer: NotTaken) -> None:
         tried = replace(delivery, attempts=delivery.attempts + 1)
+        lane = self._lanes[tried.channel]
         logger.warning("message %s by %s: %s", tried.message.id, tried.channel, answer.error)
         if answer.everybodys:
-            self._left_alone[tried.channel] = time.monotonic() + EVERYBODYS_PAUSE
+            lane.leave_alone(EVERYBODYS_PAUSE)
         if answer.for_good or tried.attempts >= self._patience.attempts:
             await self._give_up(tried, answer.error)
             return
         pause = self._patience.pause(tried.attempts)
-        self._put(tried, pause)
+        lane.put(tried, pause)
         await self._outbox.note(*tried.key, Attempted(tried.attempts, pause))
 
     async def _failed(self, delivery: Delivery, error: BaseException) -> None:
@@ -254,6 +277,6 @@ class Notify:
         decided = partial(decide, now=self._clock.now(), recipient=message.recipient)
         reply = await self._loop.run(Intent(message.id, by_state(decided), meta, b""))
         self._settled[delivery.key] = reply.position or 0
-        del self._waiting[delivery.key]
+        del self._lanes[delivery.channel].waiting[message.id]
         if delivery.attempts:
             await self._outbox.forget(*delivery.key)

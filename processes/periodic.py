@@ -29,6 +29,8 @@ NAME = "periodic"
 MOST_MISSED = 4
 PATIENCE_SECONDS = 60.0
 """So long a duty waits for clocks that should have rung: a lead that fails holds up no review."""
+MOST_TRIES = 5
+"""So often leads that fail are proposed; then the clean-up goes on without them."""
 A_MOMENT = timedelta(microseconds=1)
 
 logger = logging.getLogger("leadlog.processes")
@@ -53,6 +55,7 @@ class Periodic:
         self._pending: deque[Duty] = deque()
         self._listed: datetime | None = None
         self._written = 0
+        self._tried: tuple[Duty | None, int] = None, 0
         self._proposed: Duty | None = None
         self._waits: tuple[Duty, float] | None = None
 
@@ -112,13 +115,25 @@ class Periodic:
         if await self._reviews.are_open(duty):
             return True
         if duty.kind == CLEAN_UP and self._proposed != duty:
-            await self._reviews.propose(duty)
-            # What another worker proposed meanwhile is no later than that.
-            self._proposed, self._written = duty, await self._reviewing.head()
+            await self._propose(duty)
             return False
         await self._reviews.open(duty, await self._reviewing.known_at(duty.at))
         logger.info("%s of %s: reviews are open", duty.kind, duty.since)
         return True
+
+    async def _propose(self, duty: Duty) -> None:
+        """Propose the leads of the clean-up, or those of them that failed before."""
+        failed = await self._reviews.propose(duty)
+        # What another worker proposed meanwhile is no later than that.
+        self._written = await self._reviewing.head()
+        tries = self._tried[1] + 1 if self._tried[0] == duty else 1
+        self._tried = duty, tries
+        if failed and tries < MOST_TRIES:
+            return
+        if failed:
+            names = ", ".join(map(str, failed))
+            logger.warning("%s of %s goes on without leads %s", duty.kind, duty.since, names)
+        self._proposed = duty
 
 
 def _latest(pending: list[Duty]) -> list[Duty]:

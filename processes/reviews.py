@@ -56,15 +56,17 @@ class Reviews:
         stream = review_id(duty.kind, None, duty.since)
         return (await self._reviews.read(stream)).opened is not None
 
-    async def propose(self, duty: Duty) -> None:
-        """Propose the leads of no use, each once for the month."""
+    async def propose(self, duty: Duty) -> Sequence[UUID]:
+        """Propose the leads of no use, each once for the month; those that failed."""
         register = await self._registry.latest()
         rules, teams = register.policies.clean_up.rules, supervised(register)
-        after = None
+        after, failed = None, list[UUID]()
         while page := await self._reviewing.to_give_up(duty.at, duty.month, rules, after, PAGE):
             work = (self._propose(lead, duty, register, teams) for lead in page)
-            await all_of(work, "a lead is not proposed to be given up")
+            replies = await all_of(work, "a lead is not proposed to be given up")
+            failed += (lead for lead, reply in zip(page, replies, strict=True) if reply is None)
             after = page[-1]
+        return failed
 
     async def open(self, duty: Duty, known: int) -> None:
         """Open every review of the duty; `known`: the last position recorded by its instant."""

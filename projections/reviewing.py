@@ -1,15 +1,12 @@
 """What reviews, the clean-up and recycling look at: how every lead stands, and what it lapsed in.
 
-`standings` has a row for each lead, `lapses` one for each time that something was not done when it
-was due, with whoever the lead was in charge of then (R103, R109, R110); which of them are still
-open. So a period is reviewed by set-based questions, without reading a lead's history.
+The tables are in projections/review_tables.py. So a period is reviewed by set-based questions,
+without reading a lead's history, and as it was known at the period's end (R103, R109, R110).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from datetime import datetime
+from dataclasses import dataclass, fields
 from typing import Any
-from uuid import UUID
 
 from aggregates.event import Event, Recorded
 from aggregates.lead import effort
@@ -18,82 +15,20 @@ from aggregates.lead import time_events as t
 from aggregates.lead.effort import Effort
 from aggregates.lead.state import UNASSIGNED
 from aggregates.lead.timers import COMPLETE_INFO, ESCALATION, FIRST_FOLLOW_UP
-from projections.base import Projection, Table, WorkingSet
+from projections import findings
+from projections.base import Projection, WorkingSet
 from projections.masking import masked
-
-LATE, ESCALATED, INCOMPLETE, OVERDUE = "late", "escalated", "incomplete", "overdue"
-
-
-@dataclass(slots=True)
-class StandingRow:
-    """A lead. `daily` = it was to be assigned at some time; `unassignable_since`: since when the
-    rules find nobody. `paused_seconds`: of the pauses that are over. From `wrong_numbers` on as in
-    Effort. The proposal to give it up is the latest one; it `stands` until it is answered, the
-    customer is reached or the lead is closed.
-    """
-
-    lead: UUID
-    code: str | None = None
-    owner: str | None = None
-    team: str | None = None
-    pool: str | None = None
-    daily: bool = False
-    captured: bool = False
-    captured_at: datetime | None = None
-    merged: bool = False
-    converted: bool = False
-    invalidated: bool = False
-    unassignable_since: datetime | None = None
-    paused: bool = False
-    paused_since: datetime | None = None
-    resume_at: datetime | None = None
-    paused_seconds: float = 0.0
-    wrong_numbers: int = 0
-    connected: int = 0
-    connected_at: datetime | None = None
-    refused: bool = False
-    last_at: datetime | None = None
-    begun_at: datetime | None = None
-    quiet_since: datetime | None = None
-    proposed_reason: str | None = None
-    proposed_month: str | None = None
-    proposed_at: datetime | None = None
-    proposed_position: int | None = None
-    evidence: dict[str, Any] = field(default_factory=dict)
-    stands: bool = False
-
-
-@dataclass(slots=True)
-class LapseRow:
-    """Something was not done by `at`. `owner` and `team` are those of that time; `is_open` = it is
-    still to be done; `late_reason` as given for it (R42).
-    """
-
-    lead: UUID
-    position: int
-    kind: str
-    task: str
-    at: datetime | None
-    owner: str | None
-    team: str | None
-    is_open: bool = True
-    late_reason: str | None = None
-
-
-STANDINGS = Table(
-    "standings",
+from projections.review_tables import (
+    ESCALATED,
+    FINDINGS,
+    INCOMPLETE,
+    LAPSES,
+    LATE,
+    OVERDUE,
+    STANDINGS,
+    FindingRow,
+    LapseRow,
     StandingRow,
-    key=("lead",),
-    indexes=(
-        "(proposed_position) WHERE stands",
-        "(proposed_month) WHERE proposed_month IS NOT NULL",
-        "(quiet_since, lead) WHERE captured AND NOT (merged OR converted OR invalidated)",
-        "(lead) WHERE paused",
-        "(captured_at) WHERE daily AND owner IS NULL",
-    ),
-)
-LAPSES = Table(
-    "lapses", LapseRow, key=("lead", "position"), indexes=("(at)", "(lead) WHERE is_open")
 )
 
 _FLAGS: Mapping[type[Event], tuple[str, bool]] = {
@@ -111,6 +46,8 @@ _EFFORT = tuple(f.name for f in fields(Effort))
 class _Lead:
     row: StandingRow
     lapses: list[LapseRow]
+    current: dict[findings.Name, FindingRow]
+    """The findings that hold, as the last event left them."""
 
     def lapse(self, kind: str, task: str, recorded: Recorded, owner: str | None) -> None:
         """Something was due. What was open of the name before has given way to it."""
@@ -125,6 +62,10 @@ class _Lead:
         for lapse in self.lapses:
             lapse.is_open = lapse.is_open and lapse.task not in tasks
 
+    def close(self) -> None:
+        """Nothing is to be done any more."""
+        self.end(*(lapse.task for lapse in self.lapses))
+
     def explain(self, reason: str) -> None:
         """Why the last owner who was late was so."""
         late = [lapse for lapse in self.lapses if lapse.kind in (LATE, ESCALATED)]
@@ -134,24 +75,35 @@ class _Lead:
 
 
 def fold(working: WorkingSet, batch: Sequence[Recorded]) -> None:
-    """Keep every lead's standing and lapses in step, event by event."""
+    """Keep every lead's standing, lapses and findings in step, event by event."""
     standings, lapses = working.rows(STANDINGS), working.rows(LAPSES)
-    known: dict[UUID, _Lead] = {}
+    stretches = working.rows(FINDINGS)
+    known = {lead: _Lead(row, [], {}) for lead, row in standings.items()}
     for _, lapse in sorted(lapses.items()):
-        known.setdefault(lapse.lead, _Lead(standings[lapse.lead], [])).lapses.append(lapse)
+        known[lapse.lead].lapses.append(lapse)
+    for stretch in stretches.values():
+        if stretch.known_until is None:
+            known[stretch.lead].current[stretch.finding, stretch.nr] = stretch
     for recorded in batch:
-        row = standings.setdefault(recorded.stream, StandingRow(recorded.stream))
-        lead = known.setdefault(recorded.stream, _Lead(row, []))
-        event = recorded.event
-        if type(event) in effort.TURN:
-            _try(row, event)
-        if flag := _FLAGS.get(type(event)):
-            setattr(row, *flag)
-        _hold(row, event)
-        _stand(row, recorded)
-        _lapse(lead, recorded)
+        lead = known.get(recorded.stream)
+        if lead is None:
+            row = standings[recorded.stream] = StandingRow(recorded.stream)
+            lead = known[recorded.stream] = _Lead(row, [], {})
+        _follow(lead, recorded)
+        findings.keep(stretches, lead.current, findings.of(lead.row, lead.lapses), recorded)
     for lead in known.values():
         lapses.update(((lapse.lead, lapse.position), lapse) for lapse in lead.lapses)
+
+
+def _follow(lead: _Lead, recorded: Recorded) -> None:
+    row, event = lead.row, recorded.event
+    if type(event) in effort.TURN:
+        _try(row, event)
+    if flag := _FLAGS.get(type(event)):
+        setattr(row, *flag)
+    _hold(row, event)
+    _stand(row, recorded)
+    _lapse(lead, recorded)
 
 
 def _try(row: StandingRow, event: Event) -> None:
@@ -231,6 +183,8 @@ def _lapse(lead: _Lead, recorded: Recorded) -> None:
             lead.end(event.task)
         case t.FirstResponseMade():
             lead.end(FIRST_FOLLOW_UP, ESCALATION)
+        case e.LeadInvalidated() | e.LeadConverted():
+            lead.close()
         case e.InfoCompleted():
             lead.end(COMPLETE_INFO)
         case t.LateReasonRecorded():
@@ -252,8 +206,8 @@ EVENTS: tuple[type[Event], ...] = (
 )  # fmt: skip
 PROJECTION = Projection(
     "reviewing",
-    1,
+    2,
     EVENTS,
-    (STANDINGS, LAPSES),
+    (STANDINGS, LAPSES, FINDINGS),
     masked(fold, textless=[event for event in EVENTS if event not in _WITH_TEXT]),
 )

@@ -32,8 +32,9 @@ TABLES = {
     "tasks": ("timed_leads", "tasks"),
     "sla": ("lead_teams", "response_tasks", "lead_pauses"),
     "assignments": ("assignments", "candidates"),
-    "reviewing": ("standings", "lapses"),
+    "reviewing": ("standings", "lapses", "findings"),
     "reviews": ("reviews",),
+    "notifications": ("notified_subjects", "notifications", "deliveries"),
 }
 PARKED = (
     "SELECT p.name, p.position FROM projection.parked p"
@@ -53,7 +54,11 @@ KEYS = {
     "assignments": ("position",),
     "candidates": ("position", "person"),
     "lapses": ("position",),
+    "findings": ("position", "finding", "nr"),
     "reviews": ("review",),
+    "notified_subjects": ("subject",),
+    "notifications": ("subject", "id"),
+    "deliveries": ("id", "channel"),
 }
 
 

@@ -11,7 +11,13 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from tests import checker_reviewing, checker_sla, checker_tasks, checker_workload
+from tests import (
+    checker_notifications,
+    checker_reviewing,
+    checker_sla,
+    checker_tasks,
+    checker_workload,
+)
 from tests.checker_lead import CONVERSION, LABELS, OWNED, TAKEN, lead, standing, without_contacts
 
 Row = dict[str, Any]
@@ -39,6 +45,7 @@ TOPICS = {
     "assignments": set(checker_sla.GIVEN),
     "reviewing": checker_reviewing.TOPICS,
     "reviews": checker_reviewing.REVIEWS,
+    "notifications": checker_notifications.TOPICS,
 }
 
 
@@ -165,6 +172,7 @@ FOLDS: dict[str, Callable[[Iterable[Fact]], dict[str, list[Row]]]] = {
     "assignments": checker_sla.assignments,
     "reviewing": checker_reviewing.reviewing,
     "reviews": checker_reviewing.reviews,
+    "notifications": checker_notifications.notifications,
 }
 
 

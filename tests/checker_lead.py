@@ -20,6 +20,7 @@ PROFILE = (
     "source", "industry", "region", "customer_type", "campaign", "customer", "contact",
     "contact_title", "phone", "email", "need", "owner", "team", "level", "segment",
 )  # fmt: skip
+TYPED = ("customer", "contact", "contact_title", "need")
 LABELS = ("lead.labelled", "lead.label-overridden", "lead.label-cleared")
 TAKEN = ("lead.reassigned", "lead.handed-over", "lead.claimed")
 OWNED = ("lead.assigned", *TAKEN)
@@ -197,7 +198,7 @@ def _shown(name: str, value: Any) -> Any:
     if name == "email":
         before, at, domain = value.rpartition("@")
         return f"{before[0]}***{at}{domain}"
-    return without_contacts(value) if name == "need" else value
+    return without_contacts(value) if name in TYPED else value
 
 
 def _hide_digits(number: str) -> str:

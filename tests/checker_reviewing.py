@@ -50,15 +50,22 @@ TOPICS = {
     "lead.stage-changed", "lead.assignment-failed",
     "lead.team-changed", "lead.released-to-pool",
 }  # fmt: skip
+CLOSES = ("lead.invalidated", "lead.converted")
+RINGS = {*LAPSES, "lead.resumed"}
+SAYS = (
+    "since", "owner", "team", "task", "late_reason", "resume_at", "unassignable_since",
+    "paused_seconds",
+)  # fmt: skip
 REVIEWS = {"review.opened", "review.closed"}
 
 
 def reviewing(facts: Iterable["Fact"]) -> dict[str, list[Row]]:
-    """Tables `standings` and `lapses`."""
+    """Tables `standings`, `lapses` and `findings`."""
     histories = _streams(facts, TOPICS).values()
     return {
         "standings": [_standing(own) for own in histories],
         "lapses": [_lapse(own, n) for own in histories for n, f in enumerate(own) if _kind(f)],
+        "findings": [row for own in histories for row in _findings(own)],
     }
 
 
@@ -182,8 +189,67 @@ def _lapse(own: History, place: int) -> Row:
 
 def _is_over(task: str, fact: "Fact") -> bool:
     another = _kind(fact)
+    if fact.topic in CLOSES:
+        return True
     by_name = fact.topic in BY_TASK and without_contacts(fact.data["task"]) == task
     return by_name or fact.topic == OVER.get(task) or bool(another and another[1] == task)
+
+
+def _findings(own: History) -> list[Row]:
+    """Every finding, with from when to when the history said the same of it."""
+    found = [_found(own[: n + 1]) for n in range(len(own))]
+    rows = []
+    for name in dict.fromkeys(name for one in found for name in one):
+        began: int | None = None
+        for n, fact in enumerate(own):
+            before = found[n - 1].get(name) if n else None
+            if began is not None and before != found[n].get(name):
+                rows.append(_stretch(own[began], name, before or (), _known_at(fact)))
+                began = None
+            if before is None or before != found[n].get(name):
+                began = n if name in found[n] else None
+        if began is not None:
+            rows.append(_stretch(own[began], name, found[-1][name], None))
+    return [r for r in rows if r["known_until"] is None or r["known_until"] > r["known_from"]]
+
+
+def _stretch(
+    fact: "Fact", name: tuple[str, int], said: tuple[Any, ...], until: datetime | None
+) -> Row:
+    row: Row = {"lead": fact.stream, "position": fact.position, "finding": name[0], "nr": name[1]}
+    known = {"known_from": _known_at(fact), "known_until": until}
+    return row | known | dict(zip(SAYS, said, strict=True))
+
+
+def _known_at(fact: "Fact") -> datetime:
+    rang = fact.at if fact.topic in RINGS else None
+    return min(rang or fact.recorded_at, fact.recorded_at)
+
+
+def _found(own: History) -> dict[tuple[str, int], tuple[Any, ...]]:
+    """What there is to be found after this much of a history."""
+    flags = {flag: _flag(own, *pair) for flag, pair in FLAGS.items()}
+    places = [n for n, fact in enumerate(own) if _kind(fact)]
+    if flags["merged"] or not (places or flags["paused"] or _said(own, "owner") is None):
+        return {}
+    lead = _standing(own)
+    is_open = lead["captured"] and not (lead["converted"] or lead["invalidated"])
+    found: dict[tuple[str, int], tuple[Any, ...]] = {}
+    for nr, place in enumerate(places):
+        lapse = _lapse(own, place)
+        kind, at, task, reason = (lapse[n] for n in ("kind", "at", "task", "late_reason"))
+        if kind in ("late", "escalated"):
+            found[kind, nr] = (at, lapse["owner"], lapse["team"], task, reason, None, None, None)
+        elif is_open and lapse["is_open"]:
+            owner = lead["owner"] or lapse["owner"]
+            found[kind, nr] = (at, owner, lead["team"], task, None, None, None, None)
+    whose = (lead["owner"], lead["team"], None, None)
+    if is_open and lead["paused"]:
+        pause = (lead["resume_at"], None, lead["paused_seconds"])
+        found["paused", 0] = (lead["paused_since"], *whose, *pause)
+    if is_open and lead["daily"] and lead["owner"] is None and lead["pool"] is None:
+        found["unowned", 0] = (lead["captured_at"], *whose, None, lead["unassignable_since"], None)
+    return found
 
 
 def _late_reason(own: History, place: int, owner: str | None) -> str | None:

@@ -54,6 +54,7 @@ CLOCKS = {
     "lead.info-completion-overdue", "lead.task-scheduled", "lead.task-overdue", "lead.task-done",
     "lead.task-cancelled", "lead.deadlines-moved",
 }  # fmt: skip
+GIVEN, STAGE = "lead.assigned", "lead.stage-changed"
 OWN_OWNER = ("first-follow-up", "escalation", "late-reason")
 TOPICS = {
     *(topic for pair in FLAGS.values() for topic in pair), *MOVES, *TELLING, *LABELS, *BY_NAME,
@@ -194,7 +195,13 @@ def _lead(own: Sequence["Fact"]) -> Row:
     topics = [fact.topic for fact in own]
     captures = [fact for fact in own if fact.topic == "lead.captured"]
     entered = [fact.data["entered_by"] for fact in captures if fact.data.get("entered_by")]
-    arms = [fact for n, fact in enumerate(own) if _arms(own[:n], fact)]
+    started = [n for n, fact in enumerate(own) if _starts_clocks(fact)]
+    later = started[-1] + 1 if started else 0
+    arms = [
+        fact
+        for n, fact in enumerate(own)
+        if n >= later and _arms(own[:n], fact, (STAGE,) if started else (GIVEN, STAGE))
+    ]
     return {
         "lead": own[0].stream,
         "code": captures[0].data["code"] if captures else None,
@@ -210,9 +217,14 @@ def _lead(own: Sequence["Fact"]) -> Row:
     }
 
 
-def _arms(before: Sequence["Fact"], fact: "Fact") -> bool:
+def _starts_clocks(fact: "Fact") -> bool:
+    by_stage = fact.topic == "lead.task-scheduled" and fact.data["kind"] == "stage"
+    return by_stage or fact.topic == "lead.first-follow-up-task-issued"
+
+
+def _arms(before: Sequence["Fact"], fact: "Fact", topics: Sequence[str]) -> bool:
     captures = [f for f in before if f.topic == "lead.captured"]
-    starts = fact.topic in ("lead.assigned", "lead.stage-changed") and fact.at is not None
+    starts = fact.topic in topics and fact.at is not None
     return starts and (not captures or _is_historical(captures))
 
 

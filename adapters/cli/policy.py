@@ -29,7 +29,9 @@ def show(
     kind: Kind,
     *,
     at: Annotated[str | None, typer.Option(help="Those in force at TIME.")] = None,
-    at_position: Annotated[int | None, typer.Option(help="The same by log position.")] = None,
+    at_position: Annotated[
+        int | None, typer.Option(min=0, help="The same by log position.")
+    ] = None,
     database: DatabaseOption = None,
 ) -> None:
     """Print the rules in force as a TOML file that `activate` takes."""

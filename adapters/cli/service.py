@@ -18,6 +18,7 @@ from adapters.cli.serve import PARENT
 from adapters.database import Database
 from adapters.people import first_administrator
 from adapters.settings import Settings, StartupError
+from adapters.simulated import going_by
 from api.app import create_app
 
 logger = logging.getLogger("leadlog.serve")
@@ -31,6 +32,13 @@ BACKLOG = 2048
 def run_service(settings: Settings, database: Database, *, with_worker: bool = True) -> None:
     """Serve an open database in the foreground."""
     listener = _listen(settings.host, settings.port)
+    with going_by(database.dsn, settings):
+        _serve(settings, database, listener, with_worker=with_worker)
+
+
+def _serve(
+    settings: Settings, database: Database, listener: socket.socket, *, with_worker: bool
+) -> None:
     service = create_app(settings, database.dsn)
     if token := first_administrator(database.dsn, settings.data_dir):
         typer.echo(f"administrator's token (shown once): {token}")

@@ -5,9 +5,11 @@ A lease is a session lock: it is free the moment its holder is gone.
 
 import time
 
-PROJECTION, PROCESS = 7220503, 7220504
+PROJECTION, PROCESS, CLOCK = 7220503, 7220504, 7220505
 TAKE = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
-"""One of the two kinds, and a name."""
+"""One of the kinds, and a name."""
+SHARE = "SELECT pg_try_advisory_lock_shared(%s, hashtext(%s))"
+"""The same with others who share it, while nobody has taken it."""
 IS_FREE = "SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))"
 
 POLL_SECONDS = 0.5

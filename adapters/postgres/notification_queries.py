@@ -41,11 +41,11 @@ UNREAD = (
     f" AND NOT {READ} AND m.position <= %(upto)s ORDER BY m.position, m.id LIMIT %(limit)s"
 )
 ONE = "SELECT m.id, m.recipient FROM {notifications} m WHERE m.id = %(id)s"
-# Served by the partial index on those that are dead.
+# Served by the partial index on those that are dead; a message that is moot lacks nothing.
 DEAD = (
     f"SELECT {MESSAGE}, d.channel, d.error, d.attempts, d.at, d.position AS died"
     " FROM {deliveries} d JOIN {notifications} m ON m.id = d.id"
-    " WHERE d.state = 'dead' AND d.position < %(before)s"
+    " WHERE d.state = 'dead' AND d.error <> 'moot' AND d.position < %(before)s"
     " AND (%(channel)s::text IS NULL OR d.channel = %(channel)s)"
     " ORDER BY d.position DESC LIMIT %(limit)s"
 )

@@ -5,11 +5,11 @@ from datetime import datetime
 from uuid import UUID
 
 from adapters.postgres.live_build import LiveBuild
-from commands.notifications import Attempted, Message
+from commands.notifications import Attempted, Message, Standing
 
 MESSAGE = (
     "m.id, m.kind, m.recipient, m.position, m.recorded_at, m.created_at, m.code, m.customer,"
-    " m.about, m.due_at"
+    " m.about, m.due_at, m.subject"
 )
 # Served by the index on recorded_at, which never decreases along positions.
 BEGIN = (
@@ -21,11 +21,17 @@ NEW = (
     " FROM {schema}.notifications m WHERE (m.position, m.id) > (%b, %b)"
     " ORDER BY m.position, m.id LIMIT %b"
 )
-# Few at any time; served by the partial index on them.
+# Served by the partial index on them.
 AGAIN = (
-    f"SELECT {MESSAGE}, ARRAY[]::text[], d.channel, d.at FROM {{schema}}.deliveries d"
-    " JOIN {schema}.notifications m ON m.id = d.id WHERE d.state = 'retried'"
+    f"SELECT d.position, {MESSAGE}, ARRAY[]::text[], d.channel, d.at FROM {{schema}}.deliveries d"
+    " JOIN {schema}.notifications m ON m.id = d.id WHERE d.state = 'retried' AND d.position > %b"
     " ORDER BY d.position LIMIT %b"
+)
+STANDINGS = (
+    "SELECT l.lead, l.owner, l.team, l.entered_by, l.paused, l.merged OR l.invalidated,"
+    " (SELECT coalesce(json_object_agg(t.name, t.owner), '{{}}') FROM {schema}.tasks t"
+    " WHERE t.lead = l.lead AND t.state = 'open')"
+    " FROM {schema}.timed_leads l WHERE l.lead = ANY (%b)"
 )
 ATTEMPTED = (
     "SELECT notification, channel, attempts,"
@@ -49,6 +55,7 @@ class PostgresOutbox:
 
     def __init__(self, dsn: str) -> None:
         self._build = LiveBuild(dsn, "notifications")
+        self._leads = LiveBuild(dsn, "tasks")
 
     async def begin(self, since: datetime) -> int:
         """A position behind which everything is that was recorded since an instant."""
@@ -60,10 +67,15 @@ class PostgresOutbox:
         reflected, rows = await self._build.ask(NEW, *after, limit)
         return reflected, [Message(*row) for row in rows]
 
-    async def retried(self, limit: int) -> Sequence[Message]:
-        """Messages that somebody wants tried again."""
-        _, rows = await self._build.ask(AGAIN, limit)
-        return [Message(*row) for row in rows]
+    async def retried(self, after: int, limit: int) -> tuple[int, Sequence[tuple[int, Message]]]:
+        """The position reflected and messages that somebody wants tried again, since when."""
+        reflected, rows = await self._build.ask(AGAIN, after, limit)
+        return reflected, [(position, Message(*row)) for position, *row in rows]
+
+    async def standings(self, leads: Sequence[UUID]) -> tuple[int, Mapping[UUID, Standing]]:
+        """The position reflected and these leads as they were by then."""
+        reflected, rows = await self._leads.ask(STANDINGS, list(leads))
+        return reflected, {lead: Standing(*own) for lead, *own in rows}
 
     async def attempted(self, messages: Sequence[UUID]) -> Mapping[tuple[UUID, str], Attempted]:
         """What is known of earlier attempts."""
@@ -81,3 +93,4 @@ class PostgresOutbox:
     async def close(self) -> None:
         """Close the connection."""
         await self._build.close()
+        await self._leads.close()

@@ -23,32 +23,24 @@ POSITION = "SELECT 1"
 
 OPEN = "s.captured AND NOT (s.merged OR s.converted OR s.invalidated)"
 _INSTANT = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
-# Who was late counts for who was so, in the team of that time; what is still to be done is its
-# present owner's. For a lead without owner whoever holds the review is responsible.
+_KNOWN = "f.known_from < a.until AND (f.known_until IS NULL OR f.known_until >= a.until)"
+# A period has the first follow-ups that were late in it, and whatever else stood so at its end. For
+# a lead without owner whoever holds the review is responsible.
 LAPSES = f"""
 WITH asked (since, until, teams) AS (VALUES (%b::timestamptz, %b::timestamptz, %b::text[])),
+stretches AS (
+ SELECT f.* FROM asked a JOIN {{schema}}.findings f ON {_KNOWN}
+ WHERE f.finding IN ('late', 'escalated') AND f.since >= a.since AND f.since < a.until
+ UNION ALL
+ SELECT f.* FROM asked a JOIN {{schema}}.findings f ON {_KNOWN}
+ WHERE f.finding NOT IN ('late', 'escalated') AND f.since < a.until),
 found AS (
- SELECT l.kind AS finding, l.team, l.lead, s.code, l.owner AS responsible, l.at AS since,
-   jsonb_build_object('task', l.task, 'late_reason', l.late_reason) AS more
- FROM asked a JOIN {{schema}}.lapses l ON l.at >= a.since AND l.at < a.until
- JOIN {{schema}}.standings s USING (lead)
- WHERE l.kind IN ('late', 'escalated') AND NOT s.merged
- UNION ALL
- SELECT l.kind, s.team, l.lead, s.code, coalesce(s.owner, l.owner), l.at,
-   jsonb_build_object('task', l.task)
- FROM asked a JOIN {{schema}}.lapses l ON l.is_open AND l.at < a.until
- JOIN {{schema}}.standings s USING (lead)
- WHERE l.kind IN ('incomplete', 'overdue') AND {OPEN}
- UNION ALL
- SELECT 'paused', s.team, s.lead, s.code, s.owner, s.paused_since,
-   jsonb_build_object('resume_at', {_INSTANT.format("s.resume_at")}, 'paused_seconds',
-     s.paused_seconds + extract(epoch FROM a.until - s.paused_since)::float8)
- FROM asked a JOIN {{schema}}.standings s ON s.paused AND s.paused_since < a.until WHERE {OPEN}
- UNION ALL
- SELECT 'unowned', s.team, s.lead, s.code, NULL, s.captured_at,
-   jsonb_build_object('unassignable_since', {_INSTANT.format("s.unassignable_since")})
- FROM asked a JOIN {{schema}}.standings s ON s.captured_at < a.until
- WHERE s.daily AND s.owner IS NULL AND s.pool IS NULL AND {OPEN})"""
+ SELECT f.finding, f.team, f.lead, s.code, f.owner AS responsible, f.since,
+   jsonb_build_object('task', f.task, 'late_reason', f.late_reason,
+     'resume_at', {_INSTANT.format("f.resume_at")},
+     'unassignable_since', {_INSTANT.format("f.unassignable_since")},
+     'paused_seconds', f.paused_seconds + extract(epoch FROM a.until - f.since)::float8) AS more
+ FROM asked a CROSS JOIN stretches f JOIN {{schema}}.standings s USING (lead))"""
 PROPOSED = """
 WITH asked (month, teams) AS (VALUES (%b::text, %b::text[])),
 found AS (

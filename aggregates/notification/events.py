@@ -29,7 +29,8 @@ class NotificationSent(NotificationEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class NotificationDead(NotificationEvent):
-    """The message was given up after so many `attempts`: refused, tried often enough, or too old.
+    """The message was given up after so many `attempts`: refused, tried often enough, too old, or
+    moot.
 
     `error` is a code of `aggregates.notification.channels` and may hold the server's own code.
     """

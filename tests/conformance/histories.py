@@ -1,4 +1,4 @@
-"""Random histories of leads: every kind of event, in orders that commands allow and others too.
+"""Random histories: every kind of event, in orders that commands allow and others too.
 
 Times may be unknown, leads uncaptured or captured twice, conversions reversed and made again,
 sources changed: what imports may bring, the folds have to take.
@@ -16,7 +16,8 @@ import psycopg
 from adapters.postgres.codec import encode, encode_meta
 from aggregates.event import Event, Meta
 from aggregates.lead import events as e
-from tests.conformance import time_histories
+from aggregates.lead.expire import RESUME_AT
+from tests.conformance import beside_leads, time_histories
 
 APPEND = (
     "SELECT outcome FROM log.append(%s::uuid[], %s::bytea[], %s::int[], %s::uuid[], %s::bigint[],"
@@ -50,9 +51,11 @@ class Stored(NamedTuple):
 def history(
     rng: Random, leads: int = 2, longest: int = 9, *, captured_first: bool = False
 ) -> list[list[Entry]]:
-    """The events of a few leads, each in its order."""
+    """The events of a few leads, each in its order; behind them those of a review and a message."""
     early = 1.0 if captured_first else 0.64
-    return [_lead(rng, rng.randint(1, longest), early) for _ in range(leads)]
+    own = [_lead(rng, rng.randint(1, longest), early) for _ in range(leads)]
+    beside = (beside_leads.review(rng), beside_leads.message(rng))
+    return [_stream(rng, events) for events in (*own, *beside)]
 
 
 def interleaved(rng: Random, leads: Sequence[Sequence[Entry]]) -> list[Entry]:
@@ -89,13 +92,17 @@ def _stored(entry: Entry) -> Stored:
     return Stored(command, entry.stream, entry.version, entry.event.topic, state)
 
 
-def _lead(rng: Random, length: int, captured_first: float) -> list[Entry]:
-    stream = UUID(int=rng.getrandbits(128) & ~0xFFFF)
+def _lead(rng: Random, length: int, captured_first: float) -> list[Event]:
     events = [_event(rng, rng.choice(MAKERS)) for _ in range(length)]
     if (luck := rng.random()) < captured_first:
         events.insert(0, _captured(rng))
     elif luck < 0.8:
         events.insert(rng.randint(0, length), _captured(rng))
+    return events
+
+
+def _stream(rng: Random, events: Sequence[Event]) -> list[Entry]:
+    stream = UUID(int=rng.getrandbits(128) & ~0xFFFF)
     return [Entry(stream, n, event) for n, event in enumerate(events, 1)]
 
 
@@ -105,9 +112,9 @@ def _event(rng: Random, make: Any) -> Event:
 
 
 def _at(rng: Random) -> datetime | None:
-    """An instant within two years, microseconds and all; one in eight is unknown."""
-    if rng.random() < 1 / 8:
-        return None
+    """An instant within two years, microseconds and all; some are unknown, and some just now."""
+    if (luck := rng.random()) < 3 / 16:
+        return None if luck < 1 / 8 else datetime.now(UTC)
     return FIRST_DAY + timedelta(microseconds=rng.randrange(2 * 365 * 86_400 * 10**6))
 
 
@@ -122,7 +129,7 @@ def _details(rng: Random) -> dict[str, Any]:
         "email": rng.choice(("zhang.wei@example.cn", None)),
         "need": rng.choice(TEXTS),
         "level": rng.choice(("high", "unrated")),
-        "customer": rng.choice(("A科技有限公司", "Ünïcode & Söhne")),
+        "customer": rng.choice(("A科技有限公司", "Ünïcode & Söhne", "李总13912345678")),
         "size": rng.choice((7, 1.5, True, None, "大", ["a", 1], {"deep": [None]})),
         "remark": rng.choice(TEXTS),
         "19-digit": str(rng.randrange(10**18, 10**19)),
@@ -139,6 +146,7 @@ def _captured(rng: Random) -> Event:
         external_id=rng.choice((None, "1234567890123456789")),
         source_system=rng.choice((None, "crm")),
         by_command=rng.choice((None, True)),
+        entered_by=rng.choice((None, "王芳")),
     )
 
 
@@ -147,8 +155,14 @@ def _assigned(rng: Random) -> Event:
         occurred_at=_at(rng),
         owner=rng.choice(PEOPLE),
         team=rng.choice(("华东一组", "华南", None)),
+        explanation=rng.choice(({}, {}, {"rule": "east", "candidates": _candidates(rng)})),
         details=_details(rng),
     )
+
+
+def _candidates(rng: Random) -> list[dict[str, Any]]:
+    names = rng.sample(("王芳", "李雷", "Ana", "Bo"), rng.randint(1, 3))
+    return [{"person": name, "load": rng.randrange(9), "weight": 0.5} for name in names]
 
 
 def _reassigned(rng: Random) -> Event:
@@ -183,6 +197,15 @@ def _claimed(rng: Random) -> Event:
 def _paused(rng: Random) -> Event:
     reason = rng.choice(("预算未批", "请回电13912345678"))
     return e.LeadPaused(occurred_at=_at(rng), reason=reason, resume_at=_at(rng))
+
+
+def _resumed(rng: Random) -> Event:
+    return e.LeadResumed(occurred_at=_at(rng), reason=rng.choice((None, "客户回来了", RESUME_AT)))
+
+
+def _unassignable(rng: Random) -> Event:
+    told = rng.choice((None, ("Ana",), ("Ana", "李雷")))
+    return e.AssignmentFailed(occurred_at=_at(rng), reason="nobody is free", supervisors=told)
 
 
 def _stage_changed(rng: Random) -> Event:
@@ -245,18 +268,19 @@ def _other(rng: Random) -> UUID:
 MAKERS = (
     *time_histories.MAKERS,
     _captured,
-    _assigned,
+    *[_assigned] * 5,  # whoever entered the lead is among the owners now and then
     _reassigned,
     _handed_over,
     _pooled,
     _claimed,
-    lambda rng: e.AssignmentFailed(occurred_at=_at(rng), reason="nobody is free"),
+    _unassignable,
     lambda rng: e.LeadTeamChanged(occurred_at=_at(rng), team=rng.choice(("华东", None))),
     lambda rng: e.LeadScreened(occurred_at=_at(rng), accepted=rng.random() < 0.5),
     lambda rng: e.LeadShared(occurred_at=_at(rng), person=rng.choice(("王芳", "李雷"))),
     _paused,
     _paused,
-    lambda rng: e.LeadResumed(occurred_at=_at(rng)),
+    _resumed,
+    _resumed,
     _stage_changed,
     _follow_up,
     _follow_up,

@@ -11,11 +11,14 @@ from aggregates.lead.timers import COMPLETE_INFO, FIRST_FOLLOW_UP, NEXT_STEP, ST
 FIRST_DAY = datetime(2024, 5, 1, 1, tzinfo=UTC)
 POLICY = PolicyRef("response", 1, "9f86d081")
 TASKS = {COMPLETE_INFO: COMPLETE_INFO, NEXT_STEP: NEXT_STEP, "回访": STAGE}
+SUPERVISORS = ((), ("李雷",), ("李雷", "王芳", "李雷"))
 NAMES = (*TASKS, FIRST_FOLLOW_UP, "escalation", "pause")
 
 
 def at(rng: Random) -> datetime:
-    """An instant within a year."""
+    """An instant within a year, and now and then just now."""
+    if rng.random() < 1 / 16:
+        return datetime.now(UTC)
     return FIRST_DAY + timedelta(microseconds=rng.randrange(365 * 86_400 * 10**6))
 
 
@@ -35,8 +38,23 @@ def _reached(rng: Random) -> Event:
 
 
 def _escalated(rng: Random) -> Event:
-    told = rng.choice(((), ("李雷",)))
-    return t.EscalatedToSupervisor(occurred_at=at(rng), owner="Bo", team="华南", supervisors=told)
+    owner, told = rng.choice(("王芳", "Bo")), rng.choice(SUPERVISORS)
+    return t.EscalatedToSupervisor(occurred_at=at(rng), owner=owner, team="华南", supervisors=told)
+
+
+def _incomplete(rng: Random) -> Event:
+    return t.InfoCompletionOverdue(
+        occurred_at=at(rng),
+        missing=rng.choice((("need",), ("need", "phone|email"))),
+        responsible=rng.choice(("王芳", None)),
+        supervisors=rng.choice(SUPERVISORS),
+    )
+
+
+def _overdue(rng: Random) -> Event:
+    task, owner = rng.choice(sorted(TASKS)), rng.choice(("Bo", None))
+    told = rng.choice(SUPERVISORS)
+    return t.TaskOverdue(occurred_at=at(rng), task=task, owner=owner, supervisors=told)
 
 
 def _scheduled(rng: Random) -> Event:
@@ -79,10 +97,10 @@ MAKERS: tuple[Callable[[Random], Event], ...] = (
     lambda rng: t.FirstResponseBreached(occurred_at=at(rng), owner="Bo", level="high"),
     _escalated,
     _late_reason,
-    lambda rng: t.InfoCompletionOverdue(occurred_at=at(rng), missing=("need",)),
+    _incomplete,
     _scheduled,
     _scheduled,
-    lambda rng: t.TaskOverdue(occurred_at=at(rng), task=rng.choice(sorted(TASKS))),
+    _overdue,
     lambda rng: t.TaskDone(occurred_at=at(rng), task=rng.choice(sorted(TASKS)), by="Bo"),
     lambda rng: t.TaskCancelled(occurred_at=at(rng), task=rng.choice(sorted(TASKS))),
     _moved,

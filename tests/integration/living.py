@@ -58,8 +58,12 @@ class Living:
 
     async def record(self, stream: UUID, *events: Event) -> None:
         """Events of a stream that has none."""
+        await self.append(stream, 0, *events)
+
+    async def append(self, stream: UUID, version: int, *events: Event) -> None:
+        """Events of a stream that has so many."""
         meta = Meta("process:test", uuid4())
-        await self.own.log.append(NewEvents(stream, 0, events, meta, b""))
+        await self.own.log.append(NewEvents(stream, version, events, meta, b""))
 
     def history(self, lead: UUID, *, of: str = "lead.") -> list[tuple[str, datetime]]:
         """What the log holds of a lead: topics that begin so, each with when it happened."""

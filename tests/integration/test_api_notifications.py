@@ -48,6 +48,20 @@ async def test_a_new_lead_is_in_its_owners_list_and_nobody_elses(api: Api) -> No
         assert await told(api, role) == []
 
 
+async def test_whoever_has_a_lead_no_more_sees_its_code_alone(api: Api) -> None:
+    """Decision 8, R114: not the customer, neither as a value nor in words."""
+    for name in ("sales-person", "li"):
+        assert (await api.post("/v1/users", {"name": name, "role": "sales"})).status_code == 201
+    lead = await api.lead(owner="sales-person", contact_title="经理")
+    assert (await told(api))[0]["customer"] == "A科技有限公司"
+    passed = await api.post(f"/v1/leads/{lead['id']}:hand-over", {"to": "li"})
+    assert passed.status_code == 200, passed.text
+    [item] = await told(api)
+    assert (item["code"], item["customer"]) == (lead["code"], None)
+    assert item["title"] == f"新线索待跟进:{lead['code']}"
+    assert "A科技" not in str(item)
+
+
 async def test_what_was_read_comes_behind_what_was_not(api: Api) -> None:
     """The newest first among each; pages go over both."""
     leads = [

@@ -6,6 +6,7 @@ Decision 3: no clock but a simulated one is moved, and never while a worker move
 import json
 from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from psycopg import sql
 
 from adapters import simulated
 from adapters.company import open_company
+from adapters.postgres import leases
 from adapters.settings import StartupError
 from aggregates.directory.events import AbsenceNoted
 from aggregates.directory.state import person_id
@@ -28,6 +30,7 @@ from processes.deadlines import PAGE
 from tests.integration.assigning import worker_process
 from tests.integration.living import SETTINGS, Living, living
 from tests.integration.program import Program
+from tests.integration.test_serve import serving
 
 pytestmark = pytest.mark.anyio
 
@@ -147,6 +150,22 @@ async def test_two_do_not_move_one_clock(company: Living, leadlog: Program) -> N
             await anyio.sleep(0.05)
         leadlog("timers", "run", "--until", "2024-05-30", refused="a worker runs on this database")
     leadlog("timers", "run", "--until", "2024-05-30")
+
+
+async def test_nobody_moves_the_clock_of_a_service(
+    company: Living, leadlog: Program, tmp_path: Path
+) -> None:
+    """Nor does a service start by a clock that is being moved: it would fall behind."""
+    refused = "the service runs on this database"
+    with (
+        serving(company.dsn, tmp_path, "--no-worker"),
+        serving(company.dsn, tmp_path, "--no-worker"),
+    ):
+        leadlog("timers", "run", "--until", "2024-05-30", refused=refused)
+    leadlog("timers", "run", "--until", "2024-05-30")
+    with psycopg.connect(company.dsn) as conn:
+        conn.execute(leases.TAKE, (leases.CLOCK, "clock"))
+        leadlog("serve", "--port", "0", refused="the clock of this database is being moved")
 
 
 async def test_the_clock_waits_for_what_cannot_be_recorded(
