@@ -36,6 +36,11 @@ TABLES = {
     "reviews": ("reviews",),
     "notifications": ("notified_subjects", "notifications", "deliveries"),
 }
+REPEATING = {
+    "lead.first-follow-up-task-issued", "lead.first-response-made", "lead.first-response-breached",
+    "lead.escalated-to-supervisor", "lead.task-done", "lead.task-overdue",
+}  # fmt: skip
+"""What follows from a command, or from time alone, names people as an earlier command did."""
 PARKED = (
     "SELECT p.name, p.position FROM projection.parked p"
     " JOIN projection.builds b USING (name, generation) WHERE b.state = 'live'"
@@ -185,7 +190,7 @@ def _command_faults(facts: Sequence[Fact], ledger: dict[UUID, int]) -> Iterator[
     for fact in facts:
         if (command := fact.command) is not None:
             effects[command].append(fact)
-        for mark in MARK.findall(fact.text):
+        for mark in MARK.findall(fact.text if fact.topic not in REPEATING else ""):
             marked[mark].add(fact.command or fact.position)
     for command, own in effects.items():
         positions = [f.position for f in own]
