@@ -62,9 +62,13 @@ COMPARED = ("report", "dimension", "rows", "total", "position")
 
 
 def _lives(rng: Random, *, leads: int) -> list[list[Entry]]:
-    """Histories of leads alone: then the last position is the sum of their versions."""
+    """Histories of what `leads` folds alone: then the last position is the sum of all versions."""
+    topics = set(PROJECTIONS["leads"].topics)
     lives = history(rng, leads=leads, captured_first=True)
-    return [life for life in lives if life[0].event.topic.startswith("lead.")]
+    folded = [[entry for entry in life if entry.event.topic in topics] for life in lives]
+    return [
+        [entry._replace(version=n) for n, entry in enumerate(life, 1)] for life in folded if life
+    ]
 
 
 @pytest.mark.parametrize("number", range(size(2, 100)))
