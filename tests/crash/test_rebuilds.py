@@ -40,7 +40,7 @@ from tests.conformance.histories import Entry, append, history, interleaved
 from tests.seed import SEED
 from tests.size import size
 
-BEFORE, KILLS = 150, size(1, 3)
+BEFORE, KILLS = 150, 3
 REBUILD = """
 import sys
 from adapters.postgres import rebuild

@@ -32,7 +32,7 @@ from tests.integration.test_serve import Serving, serving
 from tests.seed import SEED
 from tests.size import SOAK, size
 
-CASES = size(500, 50_000)
+CASES = size(1_000, 50_000)
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
