@@ -8,20 +8,19 @@ Leads that an import brought are looked at in the order of the log, once by each
 lease, as long as none of their clocks was started; only those that fail are tried again.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from aggregates.lead.state import Lead
 from commands.lead_loop import LeadLoop
-from commands.loop import Contended, Reply
-from commands.ports import Clock, DueLeads, Unavailable
+from commands.loop import Reply
+from commands.ports import Clock, DueLeads
+from processes.gathering import each_of
 from processes.setbacks import Setbacks
 
 NAME = "deadlines"
 PAGE = 512
-IN_FLIGHT = 128
 CLOCKS = 8
 """So many of one lead may have rung at once."""
 
@@ -35,12 +34,9 @@ class Deadlines:
 
     def __init__(self, loop: LeadLoop, due_leads: DueLeads, clock: Clock) -> None:
         self._loop, self._due_leads, self._clock = loop, due_leads, clock
-        self._in_flight = asyncio.Semaphore(IN_FLIGHT)
         self._recorded: dict[UUID, int] = {}
-        self._unfired, self._unarmed = (
-            Setbacks("what is due on"),
-            Setbacks("starting the clocks of"),
-        )
+        self._unfired = Setbacks("what is due on")
+        self._unarmed = Setbacks("starting the clocks of")
         self._armed = 0
 
     async def step(self) -> bool:
@@ -69,19 +65,9 @@ class Deadlines:
         return bool(found)
 
     async def _each(self, do: Do, leads: Sequence[UUID], done: Done) -> None:
-        """Deal with all of them; one that fails is left for a while.
-
-        That the database does not answer concerns all leads: Unavailable is raised.
-        """
-        work = [self._in_turn(do, lead) for lead in leads]
-        for lead, reply in zip(
-            leads, await asyncio.gather(*work, return_exceptions=True), strict=True
-        ):
-            if isinstance(reply, BaseException):
-                everybodys = isinstance(reply, Unavailable) and not isinstance(reply, Contended)
-                if everybodys or not isinstance(reply, Exception):
-                    raise reply
-            done(lead, reply)
+        """Deal with all of them; one that fails is left for a while. Raises Unavailable."""
+        for lead, outcome in zip(leads, await each_of(map(do, leads)), strict=True):
+            done(lead, outcome)
 
     def _fired(self, lead: UUID, reply: Outcome) -> None:
         if isinstance(reply, Exception):
@@ -97,10 +83,6 @@ class Deadlines:
             self._unarmed.failed(lead, reply)
         else:
             self._unarmed.over(lead)
-
-    async def _in_turn(self, do: Do, lead: UUID) -> Reply[Lead]:
-        async with self._in_flight:
-            return await do(lead)
 
     def _forget(self, reflected: int) -> None:
         """What the read model has heard of by now."""

@@ -10,7 +10,6 @@ one that does not hold any more (processes/moot.py). Quiet hours put it off to t
 it is about: the list in the product has it at once.
 """
 
-import asyncio
 import logging
 import random
 from collections import defaultdict
@@ -28,10 +27,11 @@ from aggregates.notification import channels as c
 from aggregates.notification import state
 from aggregates.notification.quiet import quiet_until
 from aggregates.notification.state import Notification
-from commands.loop import CommandLoop, Contended, Intent, by_state
+from commands.loop import CommandLoop, Intent, by_state
 from commands.notifications import Attempted, Channel, Message, NotTaken, Outbox, Standing, Texts
-from commands.ports import Clock, EventLog, Unavailable
+from commands.ports import Clock, EventLog
 from commands.register import Register, Registry
+from processes.gathering import each_of
 from processes.lanes import Delivery, Lane
 from processes.moot import is_moot, may_know
 from projections.messages import REVIEW
@@ -142,8 +142,7 @@ class Notify:
         reflected, leads = await self._outbox.standings(sorted(subjects))
         known = Known(register, leads, reflected)
         work = [self._deal_with(delivery, known) for delivery in taken]
-        done = await asyncio.gather(*work, return_exceptions=True)
-        for delivery, error in zip(taken, done, strict=True):
+        for delivery, error in zip(taken, await each_of(work), strict=True):
             if error:
                 await self._failed(delivery, error)
         return True
@@ -253,11 +252,8 @@ class Notify:
         lane.put(tried, pause)
         await self._outbox.note(*tried.key, Attempted(tried.attempts, pause))
 
-    async def _failed(self, delivery: Delivery, error: BaseException) -> None:
-        """A defect holds up no other message; that the database does not answer concerns all."""
-        everybodys = isinstance(error, Unavailable) and not isinstance(error, Contended)
-        if everybodys or not isinstance(error, Exception):
-            raise error
+    async def _failed(self, delivery: Delivery, error: Exception) -> None:
+        """A defect holds up no other message."""
         logger.error("message %s by %s", *delivery.key, exc_info=error)
         await self._not_taken(delivery, NotTaken(c.FAILED))
 
