@@ -248,13 +248,13 @@ def _incomplete(c: _Change) -> Iterator[Event]:
     """待补充 is to be completed in 2 hours from when the lead became it (R28, A8)."""
     marked = (c.after.missing and not c.before.missing) or (c.opened and c.after.missing)
     if marked and is_open(c.after) and timers.COMPLETE_INFO not in c.after.timers:
-        clock = c.timing.clock(timers.COMPLETE_INFO)
+        clock, completeness = c.timing.clock(timers.COMPLETE_INFO), c.timing.policies.completeness
         yield TaskScheduled(
             occurred_at=c.now,
             task=timers.COMPLETE_INFO,
             kind=timers.COMPLETE_INFO,
-            due_at=clock.after(c.now, c.timing.complete_within),
-            policy=c.timing.policies.completeness.ref,
+            due_at=clock.after(c.now, completeness.rules.complete_within),
+            policy=completeness.ref,
             calendar=c.timing.calendar,
         )
 

@@ -46,20 +46,12 @@ class Timing:
         by_calendar = self.policies.response.rules.clock == "working"
         return self.policies.calendar.ref if by_calendar else None
 
-    @property
-    def complete_within(self) -> timedelta:
-        """How long 待补充 may stand (R28)."""
-        return timedelta(minutes=self.policies.completeness.rules.complete_within_minutes)
-
     def reaches_back(self, now: datetime) -> datetime:
         """No first follow-up, escalation or task of a stage that began before this is due behind
         `now`. At most twice as far back as it takes, and never further than due instants go.
         """
-        response, tasks = self.policies.response.rules, self.policies.pipeline.rules.tasks
-        levels = ("high", "medium", "low", UNRATED)
-        limits = [within(n) for within in (response.due_within, response.escalate_within)
-                  for n in levels]  # fmt: skip
-        length, most = max(limits), timedelta(days=MOST_DAYS)
+        tasks = self.policies.pipeline.rules.tasks
+        length, most = self.policies.response.rules.longest, timedelta(days=MOST_DAYS)
         clock, span = self.clock(FIRST_FOLLOW_UP), length
         while span < most and clock.between(now - span, now) < length:
             span *= 2

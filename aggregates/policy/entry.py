@@ -1,6 +1,7 @@
 """Rules for what enters: completeness, labelling, duplicates, screening."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from aggregates.lead.events import PROFILE
@@ -32,6 +33,11 @@ class Completeness:
         if unknown:
             raise ValueError(f"{min(unknown)} is no field of a lead: use {', '.join(PROFILE)}")
         above_zero_up_to(MINUTES, complete_within_minutes=self.complete_within_minutes)
+
+    @property
+    def complete_within(self) -> timedelta:
+        """How long 待补充 may stand (R28)."""
+        return timedelta(minutes=self.complete_within_minutes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

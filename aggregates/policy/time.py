@@ -3,9 +3,11 @@
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import chain
 from typing import Literal
 
 from aggregates.policy.checks import HOURS, above_zero_up_to, named_apart, some
+from aggregates.policy.entry import LEVELS
 
 _TIME = r"(?:[01]\d|2[0-3]):[0-5]\d"
 INTERVAL = re.compile(f"{_TIME}-(?:{_TIME}|24:00)", re.ASCII)
@@ -43,10 +45,16 @@ class Response:
             unrated_hours=self.unrated_hours,
             escalate_after_hours=self.escalate_after_hours,
         )
-        for level in ("high", "medium", "low", "unrated"):
+        for level in LEVELS:
             name = f"{level}_escalate_after_hours"
             if (hours := getattr(self, name)) is not None:
                 above_zero_up_to(HOURS, **{name: hours})
+
+    @property
+    def longest(self) -> timedelta:
+        """The longest of all these limits."""
+        limits = [(self.due_within(level), self.escalate_within(level)) for level in LEVELS]
+        return max(chain(*limits))
 
     def due_within(self, level: str) -> timedelta:
         """How long the owner has to reach the customer."""

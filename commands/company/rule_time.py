@@ -12,7 +12,6 @@ from aggregates.working_time import WorkingTime
 from commands.holidays import Holidays
 from commands.policy_documents import InvalidPolicy
 
-LEVELS = ("high", "medium", "low", "unrated")
 UTC = ZoneInfo("UTC")
 KINDS = {Calendar: "calendar", Response: "response", Completeness: "completeness"}
 
@@ -43,8 +42,4 @@ def _longest(policies: Policies) -> timedelta:
     response = policies.response.rules
     if response.clock == "wall":
         return timedelta.resolution
-    return max(
-        timedelta(minutes=policies.completeness.rules.complete_within_minutes),
-        *(response.due_within(level) for level in LEVELS),
-        *(response.escalate_within(level) for level in LEVELS),
-    )
+    return max(policies.completeness.rules.complete_within, response.longest)
