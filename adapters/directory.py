@@ -4,27 +4,26 @@ import asyncio
 import getpass
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from adapters.clock import clock_of
+from adapters.company import Company
 from adapters.holiday_calendar import PublicHolidays
-from adapters.postgres.event_log import PostgresEventLog
 from adapters.postgres.lead_queries import history
-from adapters.postgres.register import PostgresRegistry, read_register
+from adapters.postgres.register import read_register
 from adapters.postgres.runner import catch_up
 from adapters.postgres.tables import connect
-from adapters.postgres.workloads import PostgresWorkloads
 from adapters.settings import Settings
 from adapters.tokens import TokenStore
+from adapters.write_side import open_write_side
 from aggregates.event import Recorded
 from commands.caller import Caller
 from commands.company.wiring import Subject
 from commands.directory import DirectoryCommands, Leavers, Request
 from commands.fields import Command
 from commands.hand_over import HandOvers
-from commands.lead_loop import LeadLoop
 from commands.register import Register
 
 # The kind of clock that the database runs by, the company's zone, and where the clock stands.
@@ -63,28 +62,32 @@ async def _carry_out(dsn: str, command: Command, subject: Subject) -> Any:
         row = conn.execute(FACTS).fetchone()
     assert row
     kind, zone, last = row
-    clock = clock_of(kind or "real", last)
-    log = PostgresEventLog(dsn, simulated_now=clock.now if kind == "simulated" else None)
-    registry, tokens, workloads = PostgresRegistry(dsn), TokenStore(dsn), PostgresWorkloads(dsn)
+    settings = Settings()
+    company = Company(
+        zone=ZoneInfo(zone or settings.timezone),
+        currency=settings.currency,
+        clock_kind=kind or "real",
+        # Nothing here is repeatable, so nobody compares fingerprints.
+        ledger_key=secrets.token_bytes(32),
+        last_recorded_at=last,
+    )
+    async with AsyncExitStack() as stack:
+        own = open_write_side(dsn, company, stack)
+        tokens = TokenStore(dsn)
+        stack.push_async_callback(tokens.close)
 
-    async def open_leads(person: str) -> int:
-        await asyncio.to_thread(catch_up, dsn, ["workload"])  # no worker need be running
-        return await workloads.open_leads(person)
+        async def open_leads(person: str) -> int:
+            await asyncio.to_thread(catch_up, dsn, ["workload"])  # no worker need be running
+            return await own.workloads.open_leads(person)
 
-    async def in_pools() -> Mapping[str, int]:
-        await asyncio.to_thread(catch_up, dsn, ["workload"])
-        return await workloads.in_pools()
+        async def in_pools() -> Mapping[str, int]:
+            await asyncio.to_thread(catch_up, dsn, ["workload"])
+            return await own.workloads.in_pools()
 
-    company_zone = ZoneInfo(zone or Settings().timezone)
-    holidays = PublicHolidays()
-    loop = LeadLoop(log, registry, clock, company_zone, holidays)
-    hand_overs = HandOvers(loop, registry, workloads, clock, company_zone)
-    leavers = Leavers(open_leads, in_pools, tokens.revoke, hand_overs)
-    key = secrets.token_bytes(32)  # nothing here is repeatable, so nobody compares fingerprints
-    commands = DirectoryCommands(log, registry, clock, key, leavers, holidays)
-    try:
-        reply = await commands.execute(command, subject, Request(Caller(operator())))
-    finally:
-        for connected in (log, registry, tokens, workloads):
-            await connected.close()
+        hand_overs = HandOvers(own.leads, own.registry, own.workloads, own.clock, own.zone)
+        leavers = Leavers(open_leads, in_pools, tokens.revoke, hand_overs)
+        parts = (own.log, own.registry, own.clock, company.ledger_key, leavers, PublicHolidays())
+        reply = await DirectoryCommands(*parts).execute(
+            command, subject, Request(Caller(operator()))
+        )
     return reply.state

@@ -1,6 +1,7 @@
 """The write side on one database: its log, its registry, and the loop of leads, made in one place.
 
-Who needs it opens it here: the service, the processes, imports, the simulated company.
+Who needs it opens it here: the service, the processes, imports, the command line. Only the
+simulated company does not, for it gives every command an instant of its own.
 """
 
 from contextlib import AsyncExitStack

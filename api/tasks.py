@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
@@ -88,7 +89,7 @@ def router(service: Service) -> APIRouter:
             filters, scope, now=now, after=after, limit=limit
         )
         places = [(row.pop("segment"), row["due_at"], row["lead"], row["name"]) for row in rows]
-        items = [task_shown(row, now) for row in rows]
+        items = [task_shown(row, now, service.zone) for row in rows]
         return listed(items, position, limit, places[-1] if places else None)
 
     @routes.get("/escalations")
@@ -109,7 +110,7 @@ def router(service: Service) -> APIRouter:
             query.kind, filters, scope, after=after, limit=limit
         )
         places = [tuple(row.pop(n) for n in ("segment", "level_rank", "position")) for row in rows]
-        items = [escalation_shown(row, query.kind, now) for row in rows]
+        items = [escalation_shown(row, query.kind, now, service.zone) for row in rows]
         return listed(items, position, limit, places[-1] if places else None)
 
     @routes.get("/leads/{ref:ref}/tasks", responses=problems(404))
@@ -123,26 +124,30 @@ def router(service: Service) -> APIRouter:
         await caught_up(service, query)
         position, rows = await service.reads.tasks_of(stream)
         now = service.clock.now()
-        items = [task_shown(row, now) for row in rows]
+        items = [task_shown(row, now, service.zone) for row in rows]
         return answer({"items": items, "next": None, "position": position}, position)
 
-    def task_shown(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-        own = {n: v for n, v in row.items() if n not in ("level_rank", "paused_since")}
-        counts_at = row["paused_since"] if row["paused"] else now
-        own |= {"title": TITLES.get(row["kind"], row["name"])}
-        own |= {
-            "seconds_left": seconds(counts_at, row["due_at"]) if row["state"] == "open" else None
-        }
-        return row_json(own, service.zone)
-
-    def escalation_shown(row: Mapping[str, Any], kind: str, now: datetime) -> dict[str, Any]:
-        own = {n: v for n, v in row.items() if n not in ("state", "escalated_to")}
-        own |= {"kind": kind, "supervisors": row["escalated_to"]}
-        own |= {"reason_owed": kind == "escalated" and row["state"] == "open"}
-        own |= {"seconds_since_assignment": seconds(row["assigned_at"], now)}
-        return row_json(own, service.zone)
-
     return routes
+
+
+def task_shown(row: Mapping[str, Any], now: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    """A task as it is told; the clock of a paused lead stands still."""
+    own = {n: v for n, v in row.items() if n not in ("level_rank", "paused_since")}
+    counts_at = row["paused_since"] if row["paused"] else now
+    own |= {"title": TITLES.get(row["kind"], row["name"])}
+    own |= {"seconds_left": seconds(counts_at, row["due_at"]) if row["state"] == "open" else None}
+    return row_json(own, zone)
+
+
+def escalation_shown(
+    row: Mapping[str, Any], kind: str, now: datetime, zone: ZoneInfo
+) -> dict[str, Any]:
+    """A lead as a supervisor looks at it."""
+    own = {n: v for n, v in row.items() if n not in ("state", "escalated_to")}
+    own |= {"kind": kind, "supervisors": row["escalated_to"]}
+    own |= {"reason_owed": kind == "escalated" and row["state"] == "open"}
+    own |= {"seconds_since_assignment": seconds(row["assigned_at"], now)}
+    return row_json(own, zone)
 
 
 def seconds(since: datetime | None, until: datetime | None) -> float | None:
