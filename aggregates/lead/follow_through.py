@@ -73,9 +73,19 @@ def arm(lead: Lead, *, now: datetime, timing: Timing) -> list[Event]:
     if needs_first_follow_up(lead) and timers.FIRST_FOLLOW_UP not in lead.timers:
         since = lead.assigned_at or lead.in_hand_since
         task = _first_follow_up(lead, since, timing)
+        if task.escalate_at and task.escalate_at <= now:
+            task = replace(task, escalate_at=None)
         events += [task] if task.due_at > now else []
-    tasks = _tasks_of(lead.stage, lead.stage_since, timing) if lead.stage_since else ()
+    if lead.stage_since is None or _reached_since(lead, lead.stage_since):
+        return events
+    tasks = _tasks_of(lead.stage, lead.stage_since, timing)
     return events + [t for t in tasks if t.task not in lead.timers and t.due_at > now]
+
+
+def _reached_since(lead: Lead, instant: datetime) -> bool:
+    """Whether a contact did by now what a task that began then would ask for."""
+    at = lead.effort.connected_at
+    return at is not None and at > instant
 
 
 def is_open(lead: Lead) -> bool:

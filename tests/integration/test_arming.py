@@ -235,3 +235,27 @@ async def test_a_lead_that_rings_for_nothing_is_named_and_holds_up_no_other(
         for _ in range(6):
             await process.step()
     assert [str(lead) in line for line in caplog.messages] == [True]
+
+
+async def test_an_escalation_that_is_past_is_not_made_up_for(
+    company: Living, tmp_path: Path
+) -> None:
+    """A11, architecture 5: where the supervisor is told before the task is due."""
+    await by_rules(company, "response", Response(low_hours=96, unrated_hours=96))
+    history(company, tmp_path, *assigned("a", NOW - 80 * HOUR))
+    await company.until(NOW + 30 * DAY)
+    assert [(topic, at) for _, topic, at, _ in timed(company)] == [
+        ("lead.first-follow-up-task-issued", NOW - 80 * HOUR),
+        ("lead.first-response-breached", NOW + 16 * HOUR),
+    ]
+
+
+async def test_a_contact_of_the_import_did_what_its_stage_asked_for(
+    company: Living, tmp_path: Path
+) -> None:
+    """R53: the proposal was revisited before the lead came here."""
+    proposed = ("a", NOW - 20 * HOUR, "StatusChanged", {"to": "方案提交"})
+    revisited = ("a", NOW - 2 * HOUR, "FirstContacted", {})
+    history(company, tmp_path, *assigned("a", NOW - DAY), proposed, revisited)
+    await company.until(NOW + 30 * DAY)
+    assert timed(company) == []
