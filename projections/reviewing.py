@@ -18,6 +18,7 @@ from aggregates.lead.timers import COMPLETE_INFO, ESCALATION, FIRST_FOLLOW_UP
 from projections import findings
 from projections.base import Projection, WorkingSet
 from projections.masking import masked
+from projections.openness import CLOSING
 from projections.review_tables import (
     ESCALATED,
     FINDINGS,
@@ -31,14 +32,6 @@ from projections.review_tables import (
     StandingRow,
 )
 
-_FLAGS: Mapping[type[Event], tuple[str, bool]] = {
-    e.LeadsMerged: ("merged", True),
-    e.MergeUndone: ("merged", False),
-    e.LeadConverted: ("converted", True),
-    e.ConversionReversed: ("converted", False),
-    e.LeadInvalidated: ("invalidated", True),
-    e.LeadReopened: ("invalidated", False),
-}
 _EFFORT = tuple(f.name for f in fields(Effort))
 
 
@@ -99,7 +92,7 @@ def _follow(lead: _Lead, recorded: Recorded) -> None:
     row, event = lead.row, recorded.event
     if type(event) in effort.TURN:
         _try(row, event)
-    if flag := _FLAGS.get(type(event)):
+    if flag := CLOSING.get(type(event)):
         setattr(row, *flag)
     _hold(row, event)
     _stand(row, recorded)
@@ -198,7 +191,7 @@ _WITH_TEXT = {
     t.TaskCancelled,
 }  # fmt: skip
 EVENTS: tuple[type[Event], ...] = (
-    *effort.TURN, *(event for event in _FLAGS if event not in effort.TURN), e.StageChanged,
+    *effort.TURN, *(event for event in CLOSING if event not in effort.TURN), e.StageChanged,
     e.AssignmentFailed, e.LeadTeamChanged, e.LeadReleasedToPool, e.LeadPaused, e.InfoCompleted,
     t.FirstResponseBreached, t.EscalatedToSupervisor, t.InfoCompletionOverdue, t.TaskOverdue,
     t.TaskScheduled, t.TaskDone, t.TaskCancelled, t.FirstResponseMade, t.LateReasonRecorded,

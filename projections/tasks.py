@@ -24,6 +24,7 @@ from aggregates.lead.timers import (
 )
 from projections.base import Projection, Table, WorkingSet
 from projections.masking import masked
+from projections.openness import FLAGS
 
 OPEN, DONE, CANCELLED = "open", "done", "cancelled"
 PAUSE = "pause"
@@ -191,22 +192,10 @@ def fold(working: WorkingSet, batch: Sequence[Recorded]) -> None:
         tasks.update(((lead_id, name), task) for name, task in lead.tasks.items())
 
 
-_FLAGS: Mapping[type[Event], tuple[str, bool]] = {
-    e.LeadPaused: ("paused", True),
-    e.LeadResumed: ("paused", False),
-    e.LeadsMerged: ("merged", True),
-    e.MergeUndone: ("merged", False),
-    e.LeadConverted: ("converted", True),
-    e.ConversionReversed: ("converted", False),
-    e.LeadInvalidated: ("invalidated", True),
-    e.LeadReopened: ("invalidated", False),
-}
-
-
 def _change(row: LeadRow, recorded: Recorded) -> None:
     """What an event says of the lead itself."""
     event = recorded.event
-    if flag := _FLAGS.get(type(event)):
+    if flag := FLAGS.get(type(event)):
         setattr(row, *flag)
     match event:
         case e.LeadCaptured():
@@ -349,7 +338,7 @@ _HANDLERS: Mapping[type[Event], Callable[[_Lead, Recorded, Any], None]] = {
 }
 
 EVENTS: tuple[type[Event], ...] = (
-    *_FLAGS, *(event for event in _HANDLERS if event not in _FLAGS),
+    *FLAGS, *(event for event in _HANDLERS if event not in FLAGS),
     e.LeadCaptured, e.LeadLabelled, e.LabelOverridden, e.InfoChanged, e.LeadAssigned,
     e.LeadReassigned, e.LeadHandedOver, e.LeadClaimed, e.LeadTeamChanged, e.StageChanged,
 )  # fmt: skip

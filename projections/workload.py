@@ -8,7 +8,7 @@ every capture enters it, an imported history does not (decision 11).
 `pooled_since` is where it entered its pool: no edit makes it a new one there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from aggregates.event import Event, Recorded
 from aggregates.lead import events as e
 from aggregates.lead.state import UNASSIGNED
 from projections.base import Projection, Table, WorkingSet
+from projections.openness import FLAGS
 
 
 @dataclass(slots=True)
@@ -73,17 +74,6 @@ EVENTS: tuple[type[Event], ...] = (
     e.LeadInvalidated, e.LeadReopened, e.LeadConverted, e.ConversionReversed,
     e.LeadAssigned, e.LeadReassigned, e.LeadHandedOver, e.LeadReleasedToPool, e.LeadClaimed,
 )  # fmt: skip
-
-FLAGS: Mapping[type[Event], tuple[str, bool]] = {
-    e.LeadPaused: ("paused", True),
-    e.LeadResumed: ("paused", False),
-    e.LeadsMerged: ("merged", True),
-    e.MergeUndone: ("merged", False),
-    e.LeadConverted: ("converted", True),
-    e.ConversionReversed: ("converted", False),
-    e.LeadInvalidated: ("invalidated", True),
-    e.LeadReopened: ("invalidated", False),
-}
 
 
 def fold(working: WorkingSet, batch: Sequence[Recorded]) -> None:
