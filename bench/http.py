@@ -25,7 +25,7 @@ from commands.ports import NewEvents
 LEADS = 1_000
 SECONDS = 5.0
 WARM_UP = 2.0
-HEAD = "SELECT coalesce(max(notification_id), 0) FROM log.leadlog_events"
+RECORDED = "SELECT count(*) FROM log.ledger WHERE effect"
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _ours(stack: ExitStack, server: Server) -> _Side:
     leads = asyncio.run(capture(dsn, LEADS))
     pid, port = stack.enter_context(services.leadlog(dsn, "--no-worker"))
     load = Load(port, "/v1/leads/{lead}:advance", leads, services.administrator(dsn))
-    return _Side(server, pid, load, _counter(dsn, HEAD))
+    return _Side(server, pid, load, _counter(dsn, RECORDED))
 
 
 def _baseline(stack: ExitStack, server: Server) -> _Side:
