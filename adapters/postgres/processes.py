@@ -127,7 +127,11 @@ async def lease_all(dsn: str, stack: AsyncExitStack) -> int | None:
 async def _connect(dsn: str) -> Connection:
     """A connection that may hold leases and listen."""
     conn = await AsyncConnection.connect(dsn, autocommit=True, connect_timeout=10)
-    await conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(LISTENER)))
+    try:
+        await conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(LISTENER)))
+    except BaseException:  # the worker may be ending: nobody else would close it
+        await conn.close()
+        raise
     return conn
 
 
