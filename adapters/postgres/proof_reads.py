@@ -1,0 +1,136 @@
+"""Checkpoints and proofs for the API, read as an auditor of the database, who can write nothing."""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from uuid import UUID
+
+import psycopg
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from adapters.event_leaf import StoredEvent
+from adapters.lead_export import recorded_at
+from adapters.postgres.proofs import prove
+from adapters.postgres.tables import Connection
+from adapters.postgres.tile_store import (
+    Unsealable,
+    consistency_proof,
+    newest,
+    public_keys,
+    root_at,
+)
+from aggregates.refusal import Refusal
+from commands.ports import Unavailable
+
+T = TypeVar("T")
+CONNECTIONS = 2
+LONGEST_QUESTION = "30s"
+
+
+class PostgresProofs:
+    """Implements the API's `Proofs`."""
+
+    def __init__(self, dsn: str, *, patience: float) -> None:
+        self._patience = patience
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            dsn,
+            kwargs={"autocommit": True},
+            min_size=0,
+            max_size=CONNECTIONS,
+            num_workers=1,
+            open=False,
+            configure=_configure,
+            check=ConnectionPool.check_connection,
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await asyncio.to_thread(self._pool.close)
+
+    async def checkpoint(self) -> Mapping[str, Any] | None:
+        """The newest checkpoint with every key; None while there is none."""
+        return await asyncio.to_thread(self._answer, _checkpoint)
+
+    async def consistency(self, old: int, new: int) -> Mapping[str, Any]:
+        """The proof between two sizes; Refusal where they are none of the sealed tree."""
+        return await asyncio.to_thread(self._answer, lambda conn: _consistency(conn, old, new))
+
+    async def lead(self, lead: UUID, after: int, limit: int) -> Mapping[str, Any]:
+        """The proofs of a lead's events behind a version, at most so many."""
+        return await asyncio.to_thread(self._answer, lambda conn: _lead(conn, lead, after, limit))
+
+    def _answer(self, question: Callable[[Connection], T]) -> T:
+        self._pool.open()  # at the first question
+        try:
+            with self._pool.connection(timeout=self._patience) as conn, conn.transaction():
+                conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                return question(conn)
+        except Unsealable as error:
+            raise Unavailable(str(error)) from error
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            raise Unavailable("the database does not answer") from error
+
+
+def _configure(conn: Connection) -> None:
+    conn.execute("SET ROLE leadlog_auditor")
+    conn.execute(f"SET statement_timeout = '{LONGEST_QUESTION}'")
+
+
+def _checkpoint(conn: Connection) -> Mapping[str, Any] | None:
+    sealed = newest(conn)
+    if sealed is None:
+        return None
+    keys = [{**key._asdict(), "verifier": str(key.verifier)} for key in public_keys(conn)]
+    return {
+        "note": sealed.note,
+        "size": sealed.size,
+        "root": _base64(sealed.root),
+        "verifiers": keys,
+    }
+
+
+def _consistency(conn: Connection, old: int, new: int) -> Mapping[str, Any]:
+    sealed = newest(conn)
+    size = sealed.size if sealed else 0
+    if not 0 < old <= new <= size:
+        said = f"from and to are sizes of the sealed log: 1 <= from <= to <= {size}"
+        raise Refusal("invalid-parameter", said)
+    return {
+        "from": old,
+        "from_root": _base64(root_at(conn, old)),
+        "to": new,
+        "to_root": _base64(root_at(conn, new)),
+        "proof": [_base64(one) for one in consistency_proof(conn, old, new)],
+    }
+
+
+def _lead(conn: Connection, lead: UUID, after: int, limit: int) -> Mapping[str, Any]:
+    found = prove(conn, lead, after=after, limit=limit)
+    proven = [
+        {
+            **_row(event),
+            "state": _base64(event.state),
+            "leaf_hash": _base64(event.hash()),
+            "proof": [_base64(one) for one in proof],
+        }
+        for event, proof in found.events
+    ]
+    return {
+        "checkpoint": found.sealed.note if found.sealed else None,
+        "items": proven,
+        "unsealed": [_row(event) for event in found.unsealed],
+    }
+
+
+def _row(event: StoredEvent) -> dict[str, Any]:
+    return {
+        "position": event.position,
+        "version": event.version,
+        "topic": event.topic,
+        "recorded_at": recorded_at(event.recorded_us),
+    }
+
+
+def _base64(data: bytes) -> str:
+    return b64encode(data).decode()

@@ -1,0 +1,121 @@
+"""The Merkle tree in PostgreSQL: tiles, checkpoints, and the proofs that are made of them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from adapters.merkle import (
+    HASH_BYTES,
+    Node,
+    Range,
+    consistency_ranges,
+    inclusion_ranges,
+    nodes_of,
+    range_hash,
+)
+from adapters.postgres.tables import Connection
+from adapters.signed_notes import Verifier
+from adapters.tiles import Growth, Place, Tile, node_hashes, tails_of, tile_of
+
+NEWEST = "SELECT size, root, note FROM audit.checkpoints ORDER BY number DESC LIMIT 1"
+AT_SIZE = "SELECT root FROM audit.checkpoints WHERE size = %s LIMIT 1"
+KEYS = "SELECT verifier, since, until FROM audit.signing_keys ORDER BY number"
+ORIGIN = "SELECT value FROM log.company WHERE name = 'origin'"
+TILES = (
+    "SELECT t.level, t.index, t.hashes FROM unnest(%s::smallint[], %s::bigint[])"
+    " AS w (level, index) JOIN audit.tiles t USING (level, index)"
+)
+KEEP = (
+    "INSERT INTO audit.tiles (level, index, hashes)"
+    " SELECT * FROM unnest(%s::smallint[], %s::bigint[], %s::bytea[])"
+    " ON CONFLICT (level, index) DO UPDATE SET hashes = excluded.hashes"
+)
+
+
+class Unsealable(Exception):  # noqa: N818 - a verdict on the database, not a defect
+    """What is stored of the tree does not fit together; one line."""
+
+
+class Sealed(NamedTuple):
+    """A checkpoint as it is kept: the tree's size, its root, the signed note."""
+
+    size: int
+    root: bytes
+    note: str
+
+
+class PublicKey(NamedTuple):
+    """A key that verifies checkpoints, and for how long it was in use."""
+
+    verifier: Verifier
+    since: datetime
+    until: datetime | None
+
+
+def newest(conn: Connection) -> Sealed | None:
+    """The newest checkpoint; None while there is none."""
+    row = conn.execute(NEWEST).fetchone()
+    return Sealed(*row) if row else None
+
+
+def origin(conn: Connection) -> str:
+    """What the log is called in its checkpoints."""
+    row = conn.execute(ORIGIN).fetchone()
+    assert row is not None, "the migration gave it a name"
+    return str(row[0])
+
+
+def public_keys(conn: Connection) -> list[PublicKey]:
+    """Every key that ever signed, the oldest first."""
+    rows = conn.execute(KEYS)
+    return [PublicKey(Verifier.read(text), since, until) for text, since, until in rows]
+
+
+def read_tiles(conn: Connection, places: Iterable[Place]) -> dict[Place, bytes]:
+    """Those of the tiles that there are."""
+    wanted = sorted(set(places))
+    levels, indexes = [p.level for p in wanted], [p.nth for p in wanted]
+    rows = conn.cursor(binary=True).execute(TILES, (levels, indexes))
+    return {Place(level, index): hashes for level, index, hashes in rows}
+
+
+def keep_tiles(conn: Connection, tiles: Sequence[Tile]) -> None:
+    """Store tiles that are new or have grown."""
+    levels, indexes = [t.place.level for t in tiles], [t.place.nth for t in tiles]
+    conn.cursor().execute(KEEP, (levels, indexes, [t.hashes for t in tiles]), binary=True)
+
+
+def growth_at(conn: Connection, size: int) -> Growth:
+    """The tree of `size` leaves, to grow on. Unsealable where tiles are missing."""
+    wanted = tails_of(size)
+    tiles = read_tiles(conn, [place for place, _ in wanted])
+    tails = {p.level: tiles.get(p, b"")[: number * HASH_BYTES] for p, number in wanted}
+    if any(len(tails[p.level]) < number * HASH_BYTES for p, number in wanted):
+        raise Unsealable(f"tiles of the tree of {size} events are missing")
+    return Growth(size, tails)
+
+
+def root_at(conn: Connection, size: int) -> bytes:
+    """The root of the tree of `size` leaves, made of the tiles. Raises Unsealable."""
+    return _hashes(conn, [[(0, size)]])[0][0]
+
+
+def inclusion_proofs(conn: Connection, positions: Sequence[int], size: int) -> list[list[bytes]]:
+    """For each position, the proof that its event is in the tree of `size` events."""
+    return _hashes(conn, [inclusion_ranges(position - 1, size) for position in positions])
+
+
+def consistency_proof(conn: Connection, old: int, size: int) -> list[bytes]:
+    """The proof that the tree of `size` events begins with that of `old` events."""
+    return _hashes(conn, [consistency_ranges(old, size)])[0]
+
+
+def _hashes(conn: Connection, wanted: Sequence[Sequence[Range]]) -> list[list[bytes]]:
+    """The hashes of ranges, read at once."""
+    nodes: set[Node] = {node for ranges in wanted for r in ranges for node in nodes_of(r)}
+    tiles = read_tiles(conn, map(tile_of, nodes))
+    try:
+        hash_of = node_hashes(nodes, tiles)
+    except KeyError:
+        raise Unsealable("tiles of the tree are missing: run `leadlog audit verify`") from None
+    return [[range_hash(r, hash_of) for r in ranges] for ranges in wanted]

@@ -1,0 +1,374 @@
+"""Sealing: every event in the tree, every proof accepted by Go, through kills and races."""
+
+import os
+import re
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from random import Random
+
+import psycopg
+import pytest
+
+from adapters.key_file import KeyFile
+from adapters.merkle import root_of
+from adapters.postgres.log_check import check_log
+from adapters.postgres.sealing import ROLE, rotate, seal
+from adapters.postgres.tables import connect
+from adapters.postgres.tile_store import (
+    consistency_proof,
+    inclusion_proofs,
+    newest,
+    origin,
+    public_keys,
+    root_at,
+)
+from adapters.settings import StartupError
+from adapters.signed_notes import BadNote, Checkpoint, Note, Signer, Verifier, read_checkpoint, sign
+from tests.integration.program import Program
+from tests.proving import GoVerifier, build_verifier, fill, sealed, stored
+from tests.seed import SEED
+from tests.size import size
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> KeyFile:
+    return KeyFile(tmp_path / "signing.key")
+
+
+@pytest.fixture(scope="module")
+def go(tmp_path_factory: pytest.TempPathFactory) -> GoVerifier:
+    return build_verifier(tmp_path_factory.mktemp("go"))
+
+
+def verdict(dsn: str) -> str:
+    with connect(dsn, "leadlog_auditor") as conn:
+        checked = check_log(conn)
+    return str(checked.fault or f"{checked.sealed} sealed, {checked.checkpoints} checkpoints")
+
+
+def test_every_size_has_the_proofs_that_go_accepts(dsn: str, keys: KeyFile, go: GoVerifier) -> None:
+    """1..70, then random larger ones over several tiles, each sealed on top of the one before."""
+    print(f"SEED={SEED}")
+    rng = Random(SEED)
+    sizes = [*range(1, 71), *sorted(rng.sample(range(71, size(1500, 140_000)), size(6, 40)))]
+    roots: dict[int, bytes] = {}
+    requests = []
+    for number in sizes:
+        fill(dsn, number - max(roots, default=0), rng)
+        found = sealed(dsn, keys)
+        assert found.size == number
+        roots[number] = found.root
+    events = stored(dsn)
+    with connect(dsn, "leadlog_auditor") as conn:
+        for number in sizes:
+            assert root_at(conn, number) == roots[number]
+            some = range(number) if number <= 70 else rng.sample(range(number), 40)
+            for index, proof in zip(
+                some, inclusion_proofs(conn, [i + 1 for i in some], number), strict=True
+            ):
+                leaf = events[index].leaf()
+                requests.append({"leaf": leaf, "index": index, "proof": proof})
+                requests[-1] |= {"size": number, "root": roots[number]}
+            for old in rng.sample([s for s in sizes if s <= number], min(number, 8)):
+                proof = consistency_proof(conn, old, number)
+                requests.append({"old_size": old, "old_root": roots[old], "proof": proof})
+                requests[-1] |= {"size": number, "root": roots[number]}
+    assert root_of(event.hash() for event in events) == roots[sizes[-1]]
+    assert all(go.verdicts(requests))
+    wrong = [r | {"proof": [*r["proof"], roots[1]]} for r in rng.sample(requests, 50)]
+    wrong += [r | {"leaf": b"?"} for r in requests if "leaf" in r][:50]
+    assert not any(go.verdicts(wrong))
+    assert verdict(dsn) == f"{sizes[-1]} sealed, {len(sizes)} checkpoints"
+
+
+def test_nothing_new_is_no_new_checkpoint(dsn: str, keys: KeyFile) -> None:
+    with connect(dsn, ROLE, autocommit=True) as conn:
+        assert seal(conn, keys) is None
+        fill(dsn, 5, Random(1))
+        first = seal(conn, keys)
+        assert seal(conn, keys) == first == newest(conn)
+        assert count(dsn, "audit.checkpoints") == 1
+
+
+def test_a_checkpoint_is_a_note_that_only_this_log_has_signed(dsn: str, keys: KeyFile) -> None:
+    fill(dsn, 5, Random(1))
+    found = sealed(dsn, keys)
+    with connect(dsn) as conn, conn.transaction():
+        conn.execute("SET LOCAL ROLE leadlog_auditor")
+        [key] = public_keys(conn)
+        name = origin(conn)
+    assert name.startswith("leadlog.")
+    checkpoint = read_checkpoint(found.note, [key.verifier])
+    assert checkpoint == Checkpoint(name, 5, found.root)
+    assert Verifier.read(str(key.verifier)) == key.verifier
+    for other in (
+        found.note.replace("\n5\n", "\n6\n"),
+        sign(checkpoint.text, [Signer.generate(name)]),
+    ):
+        with pytest.raises(BadNote):
+            read_checkpoint(other, [key.verifier])
+
+
+def test_sql_makes_the_leaf_that_python_makes(dsn: str) -> None:
+    fill(dsn, 20, Random(SEED))
+    with psycopg.connect(dsn) as conn:
+        rows = conn.execute(
+            "SELECT audit.leaf(e) FROM log.leadlog_events e ORDER BY notification_id"
+        ).fetchall()
+    assert [bytes(leaf) for (leaf,) in rows] == [event.leaf() for event in stored(dsn)]
+
+
+def test_the_sql_of_the_documentation_makes_the_hashes(dsn: str) -> None:
+    fill(dsn, 20, Random(SEED))
+    page = (ROOT / "docs/reference/proof.md").read_text(encoding="utf-8")
+    [statement] = re.findall(r"```sql\n(.*?);[^;]*```", page, re.DOTALL)
+    with psycopg.connect(dsn) as conn:
+        conn.execute("SET ROLE leadlog_auditor")
+        rows = conn.execute(statement).fetchall()
+    assert rows == [(event.position, event.hash()) for event in stored(dsn)]
+
+
+def test_the_key_file_is_private_and_made_once(dsn: str, second_dsn: str, tmp_path: Path) -> None:
+    """By all who ask at once, and for each of the databases that share it."""
+    path = tmp_path / "deep" / "signing.key"
+    with connect(dsn) as conn:
+        name = origin(conn)
+    found: list[Signer] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(KeyFile(path).get_or_add(name)))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({str(signer.verifier) for signer in found}) == 1
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert len(path.read_text().splitlines()) == 1
+    other = KeyFile(path).get_or_add("leadlog.other")
+    assert KeyFile(path).find(found[0].verifier) and KeyFile(path).find(other.verifier)
+
+
+def test_a_missing_wrong_or_broken_key_is_said_with_what_to_do(dsn: str, keys: KeyFile) -> None:
+    fill(dsn, 5, Random(1))
+    sealed(dsn, keys)
+    fill(dsn, 1, Random(2))
+    right = keys.path.read_text()
+    for text in (None, Signer.generate("leadlog.x").private_text(), "rubbish", right.lower()):
+        keys.path.unlink(missing_ok=True)
+        if text is not None:
+            keys.path.write_text(text)
+        with pytest.raises(StartupError, match="LEADLOG_SIGNING_KEY_FILE") as refused:
+            sealed(dsn, keys)
+        assert "\n" not in str(refused.value)
+    keys.path.write_text(right)
+    assert sealed(dsn, keys).size == 6
+
+
+def test_a_rotation_is_signed_by_both_keys_and_old_notes_verify(dsn: str, keys: KeyFile) -> None:
+    fill(dsn, 5, Random(1))
+    first = sealed(dsn, keys)
+    with connect(dsn, ROLE, autocommit=True) as conn:
+        fill(dsn, 2, Random(2))
+        new = rotate(conn, keys)
+        both = newest(conn)
+        fill(dsn, 3, Random(3))
+        last = seal(conn, keys)
+        assert both and last
+        old, current = [key.verifier for key in public_keys(conn)]
+    assert current == new
+    assert Note.read(first.note).signed_by([old]) == [old]
+    assert Note.read(both.note).signed_by([old, new]) == [old, new]
+    assert Note.read(last.note).signed_by([old, new]) == [new]
+    assert KeyFile(keys.path).find(old) is None
+    assert verdict(dsn) == "10 sealed, 3 checkpoints"
+
+
+def test_a_rotation_that_is_cut_short_changes_nothing(dsn: str, keys: KeyFile) -> None:
+    """The new key is in the file, the database has not heard of it."""
+    fill(dsn, 5, Random(1))
+    first = sealed(dsn, keys)
+    keys.add(first.note.partition("\n")[0])
+    fill(dsn, 5, Random(2))
+    assert sealed(dsn, keys).size == 10
+    assert verdict(dsn) == "10 sealed, 2 checkpoints"
+
+
+def test_a_lost_key_can_be_replaced_and_that_shows(dsn: str, keys: KeyFile) -> None:
+    fill(dsn, 5, Random(1))
+    sealed(dsn, keys)
+    keys.path.unlink()
+    with connect(dsn, ROLE, autocommit=True) as conn:
+        with pytest.raises(StartupError, match="--lost"):
+            rotate(conn, keys)
+        new = rotate(conn, keys, lost=True)
+        latest = newest(conn)
+        assert latest
+        known = [key.verifier for key in public_keys(conn)]
+    assert Note.read(latest.note).signed_by(known) == [new]
+    assert verdict(dsn) == "5 sealed, 2 checkpoints"
+
+
+def test_sealers_at_once_make_one_tree(dsn: str, keys: KeyFile) -> None:
+    """While others append."""
+    rng = Random(SEED)
+    fill(dsn, 10, rng)
+    wrong: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for _ in range(15):
+                sealed(dsn, keys)
+        except BaseException as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(10):
+        fill(dsn, rng.randint(1, 300), rng)
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    sealed(dsn, keys)
+    assert verdict(dsn).startswith(f"{len(stored(dsn))} sealed")
+
+
+SEAL_FOREVER = """
+import sys
+from pathlib import Path
+from adapters.key_file import KeyFile
+from adapters.postgres import sealing
+from adapters.postgres.tables import connect
+sealing.BATCH = 256
+with connect(sys.argv[1], sealing.ROLE, autocommit=True) as conn:
+    print("here", flush=True)
+    sealing.seal(conn, KeyFile(Path(sys.argv[2])))
+"""
+
+
+def test_a_killed_sealer_leaves_a_whole_tree(dsn: str, keys: KeyFile) -> None:
+    print(f"SEED={SEED}")
+    rng = Random(SEED)
+    fill(dsn, 20, rng)
+    sealed(dsn, keys)
+    for _ in range(size(5, 40)):
+        fill(dsn, size(4_000, 40_000), rng)
+        line = [sys.executable, "-c", SEAL_FOREVER, dsn, str(keys.path)]
+        with subprocess.Popen(line, stdout=subprocess.PIPE) as process:
+            assert process.stdout
+            process.stdout.readline()
+            time.sleep(rng.random() * 0.25)
+            process.kill()
+        assert " sealed" in verdict(dsn)
+    assert sealed(dsn, keys).size == len(stored(dsn))
+    assert verdict(dsn).startswith(f"{len(stored(dsn))} sealed")
+
+
+def test_the_worker_seals_by_itself_and_early_when_much_is_new(dsn: str, tmp_path: Path) -> None:
+    env = os.environ | {
+        "LEADLOG_DATABASE": dsn, "LEADLOG_ALLOW_UNSAFE_POSTGRES": "true",
+        "LEADLOG_SIGNING_KEY_FILE": str(tmp_path / "signing.key"),
+        "LEADLOG_SEAL_SECONDS": "3600", "LEADLOG_SEAL_EVENTS": "50",
+    }  # fmt: skip
+    fill(dsn, 5, Random(1))
+    line = [sys.executable, "-m", "adapters.cli", "worker", "--only", "seal"]
+    with subprocess.Popen(line, env=env) as worker:
+        await_size(dsn, 5)
+        fill(dsn, 49, Random(2))
+        time.sleep(2.5)
+        assert newest_size(dsn) == 5
+        fill(dsn, 1, Random(3))
+        await_size(dsn, 55)
+        worker.terminate()
+        assert worker.wait(15) == 0
+
+
+def test_the_command_seals_and_prints_a_note(dsn: str) -> None:
+    program = Program(dsn)
+    program("audit", "checkpoint", refused="no events")
+    fill(dsn, 5, Random(1))
+    printed = program("audit", "checkpoint")
+    assert Note.read(printed).text.splitlines()[1] == "5"
+    assert program("audit", "checkpoint") == printed
+    new = program("keys", "rotate", "--signing")
+    fill(dsn, 5, Random(1))
+    printed = program("audit", "checkpoint")
+    assert Note.read(printed).signed_by([Verifier.read(new)])
+    assert "10 sealed, 3 checkpoints agree" in program("audit", "verify")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit.checkpoints SET size = 6",
+        "DELETE FROM audit.checkpoints",
+        "TRUNCATE audit.checkpoints",
+        "DELETE FROM audit.tiles",
+        "TRUNCATE audit.tiles",
+        r"UPDATE audit.tiles SET hashes = sha256('\x00')",
+        "UPDATE audit.tiles SET index = 7",
+        "DELETE FROM audit.signing_keys",
+        "UPDATE audit.signing_keys SET verifier = 'x'",
+    ],
+)
+def test_the_owner_too_only_adds_to_the_tree(dsn: str, keys: KeyFile, statement: str) -> None:
+    fill(dsn, 5, Random(1))
+    sealed(dsn, keys)
+    with psycopg.connect(dsn) as owner, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        owner.execute(statement)
+
+
+def test_a_sealer_does_not_go_on_from_a_tree_that_was_changed(dsn: str, keys: KeyFile) -> None:
+    fill(dsn, 5, Random(1))
+    sealed(dsn, keys)
+    for statement in (
+        r"UPDATE audit.tiles SET hashes = overlay(hashes PLACING '\x00'::bytea FROM 40)",
+        "DELETE FROM audit.tiles",
+        "DELETE FROM log.leadlog_events WHERE notification_id = 5",
+        "UPDATE log.leadlog_events SET notification_id = 7 WHERE notification_id = 6",
+    ):
+        with psycopg.connect(dsn) as conn:
+            conn.execute("SET LOCAL session_replication_role = replica")
+            if "= 7" in statement or "tiles" in statement:
+                fill_one(conn)
+            conn.execute(statement)
+            conn.execute("SET LOCAL ROLE leadlog_sealer")
+            with pytest.raises(Exception, match=r"audit verify|tiles of the tree"):
+                seal(conn, keys)
+            conn.rollback()
+    fill(dsn, 1, Random(2))
+    assert sealed(dsn, keys).size == 6
+
+
+def fill_one(conn: psycopg.Connection[tuple[object, ...]]) -> None:
+    conn.execute(
+        "INSERT INTO log.leadlog_events SELECT gen_random_uuid(), 1, topic, state, 6, now()"
+        " FROM log.leadlog_events LIMIT 1"
+    )
+
+
+def count(dsn: str, table: str) -> int:
+    with psycopg.connect(dsn) as conn:
+        row = conn.execute(f"SELECT count(*) FROM {table}").fetchone()
+    assert row
+    return int(row[0])
+
+
+def newest_size(dsn: str) -> int:
+    with connect(dsn, "leadlog_auditor") as conn:
+        found = newest(conn)
+    return found.size if found else 0
+
+
+def await_size(dsn: str, wanted: int) -> None:
+    deadline = time.monotonic() + 30
+    while newest_size(dsn) != wanted:
+        assert time.monotonic() < deadline, newest_size(dsn)
+        time.sleep(0.05)
