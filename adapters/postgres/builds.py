@@ -1,7 +1,8 @@
 """Builds of projections: which one is live, making one beside it, swapping them (blue/green).
 
 A build owns schema `p_<name>_<generation>` and its checkpoint. At most one per projection is
-live; the one before it is kept as `old` until the next swap, for a rollback.
+live; the one before it is kept as `old` until the next swap, for a rollback, or until a lead is
+erased: an old build follows the log no more, so it would keep what is personal.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from adapters.postgres.tables import Connection, create_indexes, create_tables
-from projections.base import Projection, View
+from adapters.postgres.views import create_views
+from projections.base import Projection
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,14 @@ class Build:
 COLUMNS = "name, generation, version, state, position"
 FIND = f"SELECT {COLUMNS} FROM projection.builds WHERE name = %s AND state = %s"
 MAKE_LIVE = "UPDATE projection.builds SET state = 'live' WHERE name = %s AND generation = %s"
+# Builds that nobody advances any more, behind which a lead was erased. One that is locked is being
+# dropped, or made live, and then follows.
+STALE = (
+    f"SELECT {COLUMNS} FROM projection.builds b WHERE name = %s AND (state = 'old'"
+    " OR state = 'building' AND version < %s)"
+    " AND EXISTS (SELECT FROM privacy.erasures e WHERE e.position > b.position)"
+    " FOR UPDATE SKIP LOCKED"
+)
 # Making and swapping builds of one projection is done by one process at a time.
 LOCK = "SELECT pg_advisory_xact_lock(7220502, hashtext(%s))"
 
@@ -57,7 +67,7 @@ def ensure_live(conn: Connection, projection: Projection) -> Build:
             return build
         build = _create(conn, projection, "live")
         create_indexes(conn, projection, build.schema)
-        _create_views(conn, projection, build)
+        create_views(conn, projection, build.schema)
         return build
 
 
@@ -87,7 +97,14 @@ def swap(conn: Connection, projection: Projection, new: Build) -> None:
     _set_state(conn, projection.name, "live", "old")
     if not conn.execute(MAKE_LIVE, (new.name, new.generation)).rowcount:
         raise LookupError(f"build {new.generation} of {new.name} is gone: others replaced it")
-    _create_views(conn, projection, new)
+    create_views(conn, projection, new.schema)
+    drop_stale(conn, projection)
+
+
+def drop_stale(conn: Connection, projection: Projection) -> None:
+    """Drop the builds that still hold what was erased and follow the log no more."""
+    for row in conn.execute(STALE, (projection.name, projection.version)).fetchall():
+        _drop(conn, Build(*row))
 
 
 def _set_state(conn: Connection, name: str, state: str, to: str) -> None:
@@ -115,23 +132,4 @@ def _drop(conn: Connection, build: Build) -> None:
         "DELETE FROM projection.builds WHERE name = %s AND generation = %s",
         (build.name, build.generation),
     )
-    conn.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(build.schema)))
-
-
-def _create_views(conn: Connection, projection: Projection, build: Build) -> None:
-    """Point the projection's `report.*` views at a build."""
-    for view in projection.views:
-        _create_view(conn, view, build.schema)
-
-
-def _create_view(conn: Connection, view: View, schema: str) -> None:
-    name = sql.Identifier("report", view.name)
-    query = sql.SQL(view.query).format(schema=sql.Identifier(schema))
-    conn.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(name))
-    conn.execute(sql.SQL("CREATE VIEW {} AS {}").format(name, query))
-    conn.execute(sql.SQL("COMMENT ON VIEW {} IS {}").format(name, view.comment))
-    for column, comment in view.columns.items():
-        conn.execute(
-            sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(name, sql.Identifier(column), comment)
-        )
-    conn.execute(sql.SQL("GRANT SELECT ON {} TO leadlog_analyst").format(name))
+    conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(build.schema)))
