@@ -4,107 +4,139 @@ Looking up a hash tells nothing about near misses, so there is no timing to expl
 """
 
 import secrets
-import time
-from collections import OrderedDict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 
+from adapters.last_use import LastUse
 from adapters.postgres.session import Session
+from adapters.trust import Trusted
+from commands.access import Issued
 from commands.caller import Principal
 
 PREFIX = "leadlog_"
-TRUSTED_SECONDS = 3.0
-MAX_TRUSTED = 10_000
 
 FIND = (
     "SELECT person, role FROM access.tokens"
     " WHERE hash = %s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())"
 )
-# The name of a revoked token may be used again.
+# The name of a token that has ended may be used again. A statement that is sent again after a lost
+# connection finds its own token.
 CREATE = (
-    "INSERT INTO access.tokens AS t (hash, person, role, name) VALUES (%s, %s, %s, %s)"
+    "INSERT INTO access.tokens AS t (hash, person, role, name, expires_at, created_by)"
+    " VALUES (%s, %s, %s, %s, %s::timestamptz, %s)"
     " ON CONFLICT (person, name) DO UPDATE SET hash = excluded.hash, role = excluded.role,"
-    " created_at = now(), revoked_at = NULL WHERE t.revoked_at IS NOT NULL"
+    " expires_at = excluded.expires_at, created_by = excluded.created_by,"
+    " created_at = now(), revoked_at = NULL, last_used_at = NULL"
+    " WHERE t.revoked_at IS NOT NULL OR t.expires_at <= now() OR t.hash = excluded.hash"
+    " RETURNING 1"
 )
+# Without a name all tokens end, and all sessions too, whatever had opened them. A session whose
+# token has ended is not found any more (adapters/sessions.py).
 REVOKE = (
-    "UPDATE access.tokens SET revoked_at = now()"
-    " WHERE person = %s AND name = coalesce(%s, name) AND revoked_at IS NULL"
+    "WITH ended AS ("
+    "DELETE FROM access.sessions WHERE person = %(person)s AND %(name)s::text IS NULL)"
+    " UPDATE access.tokens SET revoked_at = now() WHERE person = %(person)s"
+    " AND name = coalesce(%(name)s::text, name) AND revoked_at IS NULL RETURNING 1"
 )
-LIST = "SELECT person, role, name, created_at, revoked_at FROM access.tokens ORDER BY person, name"
+LIST = (
+    "SELECT person, role, name, created_at, created_by, expires_at, last_used_at, revoked_at"
+    " FROM access.tokens WHERE person = coalesce(%s::text, person) ORDER BY person, name"
+)
 
 Conn = psycopg.Connection[Any]
 
 
-class Issued(NamedTuple):
-    """A token as the list of them shows it."""
-
-    person: str
-    role: str
-    name: str
-    created_at: datetime
-    revoked_at: datetime | None
+def in_days(days: float) -> datetime:
+    """The instant that many days from now."""
+    return datetime.now(UTC) + timedelta(days=days)
 
 
-def issue(conn: Conn, person: str, role: str, name: str) -> str | None:
-    """A new token for a person; None when one of theirs has this name already."""
-    token = PREFIX + secrets.token_urlsafe(32)
-    made = conn.execute(CREATE, (_hash(token), person, role, name)).rowcount
-    return token if made else None
+def issue(
+    conn: Conn, person: str, role: str, name: str, expires_at: datetime | None = None, by: str = ""
+) -> str | None:
+    """A new token for a person; None when a valid one of theirs has this name already.
+
+    `expires_at` None = never; `by` is the actor who makes it.
+    """
+    token, given = _made(person, role, name, expires_at, by)
+    return token if conn.execute(CREATE, given).rowcount else None
 
 
 def revoke(conn: Conn, person: str, name: str | None = None) -> int:
-    """End a person's token, or all of them; returns how many."""
-    return conn.execute(REVOKE, (person, name)).rowcount
+    """End a person's token, or all of them and their sessions; returns how many tokens."""
+    return conn.execute(REVOKE, {"person": person, "name": name}).rowcount
 
 
 def issued(conn: Conn) -> Sequence[Issued]:
     """Every token that was ever made."""
-    return [Issued(*row) for row in conn.execute(LIST)]
+    return [Issued(*row) for row in conn.execute(LIST, (None,))]
 
 
 class TokenStore:
-    """Whom a token belongs to. What was found is trusted for 3 seconds: so long may a revoked
-    token live on in a process that has just seen it.
-    """
+    """Whom a token belongs to; what was found is trusted for a moment."""
 
     def __init__(self, dsn: str) -> None:
         self._session = Session(dsn, "leadlog_writer")
-        self._trusted: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
+        self._trusted: Trusted[Principal] = Trusted()
+        self._use = LastUse(self._session, "access.tokens")
+
+    def familiar(self, token: str) -> bool:
+        """Whether the token was good when it was looked up last."""
+        return self._trusted.familiar(digest(token))
 
     async def principal(self, token: str) -> Principal | None:
         """The person; None for a token that is unknown, expired or revoked."""
         if not token.startswith(PREFIX):
             return None
-        digest = _hash(token)
-        found = self._trusted.get(digest)
-        if found and found[1] > time.monotonic():
-            return found[0]
-        rows = await self._session.rows(FIND, (digest,))
+        hashed = digest(token)
+        if found := self._trusted.get(hashed):
+            return found
+        rows = await self._session.rows(FIND, (hashed,))
         principal = Principal(*rows[0]) if rows else None
-        self._remember(digest, principal)
+        self._trusted.keep(hashed, principal)
+        if principal:
+            self._use.note(hashed)
         return principal
 
+    async def create(
+        self, person: str, role: str, name: str, expires_at: datetime | None, by: str
+    ) -> str | None:
+        """As `issue`."""
+        token, given = _made(person, role, name, expires_at, by)
+        return token if await self._session.rows(CREATE, given) else None
+
+    async def issued_to(self, person: str) -> Sequence[Issued]:
+        """Every token that was ever made for a person, by name."""
+        return [Issued(*row) for row in await self._session.rows(LIST, (person,))]
+
+    async def end(self, person: str, name: str | None = None) -> int:
+        """As `revoke`; other processes notice within 3 seconds."""
+        given = {"person": person, "name": name}
+        ended = len(await self._session.rows(REVOKE, given))
+        self._trusted.forget(lambda known: known.name == person)
+        return ended
+
     async def revoke(self, person: str) -> None:
-        """End all of a person's tokens; other processes notice within 3 seconds."""
-        await self._session.rows(f"{REVOKE} RETURNING name", (person, None))
-        for digest in [d for d, (known, _) in self._trusted.items() if known.name == person]:
-            del self._trusted[digest]
+        """End all of a person's tokens and sessions."""
+        await self.end(person)
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Write what is noted and close the connection."""
+        await self._use.close()
         await self._session.close()
 
-    def _remember(self, digest: bytes, principal: Principal | None) -> None:
-        self._trusted.pop(digest, None)
-        if principal:
-            self._trusted[digest] = principal, time.monotonic() + TRUSTED_SECONDS
-        if len(self._trusted) > MAX_TRUSTED:
-            self._trusted.popitem(last=False)
+
+def digest(secret: str) -> bytes:
+    """What is stored of a secret."""
+    return sha256(secret.encode()).digest()
 
 
-def _hash(token: str) -> bytes:
-    return sha256(token.encode()).digest()
+def _made(
+    person: str, role: str, name: str, expires_at: datetime | None, by: str
+) -> tuple[str, tuple[Any, ...]]:
+    token = PREFIX + secrets.token_urlsafe(32)
+    return token, (digest(token), person, role, name, expires_at, by or None)

@@ -1,7 +1,10 @@
 """`leadlog users`, `teams` and `tokens`: who belongs to the company, who may call the API."""
 
+import re
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import psycopg
 import typer
@@ -10,15 +13,19 @@ from rich.console import Console
 from rich.table import Table as Sheet
 
 from adapters.cli import Failed, app
-from adapters.cli.options import DatabaseOption, opened
-from adapters.directory import carry_out, register
-from adapters.tokens import issue, issued, revoke
+from adapters.cli.options import DatabaseOption, opened, read_time
+from adapters.directory import carry_out, operator, register
+from adapters.settings import Settings
+from adapters.tokens import in_days, issue, issued, revoke
 from aggregates.directory.register import BY_RULE, ROLES
+from commands.access import Issued
 from commands.company.people import AddPerson, ChangePerson, DeactivatePerson, ReactivatePerson
 from commands.company.teams import AddTeam, SetSupervisor
 from commands.company.wiring import Subject
 from commands.fields import Command
 from commands.validation import sentence
+
+UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 
 users = typer.Typer(help="People with a role.", no_args_is_help=True)
 teams = typer.Typer(help="Teams and who leads them.", no_args_is_help=True)
@@ -149,15 +156,28 @@ def list_teams(database: DatabaseOption = None) -> None:
 
 
 @tokens.command("create")
-def create(user: User, name: TokenName, database: DatabaseOption = None) -> None:
+def create(
+    user: User,
+    name: TokenName,
+    *,
+    expires_in: Annotated[
+        str | None, typer.Option(help="90d, 12h or 30m. Default: LEADLOG_TOKEN_DAYS, 365.")
+    ] = None,
+    expires_at: Annotated[
+        str | None, typer.Option(help="A time; without an offset one of the company's zone.")
+    ] = None,
+    never: Annotated[bool, typer.Option("--never", help="Valid until it is revoked.")] = False,
+    database: DatabaseOption = None,
+) -> None:
     """Make a token and print it: it is shown this once."""
+    ends = _end(expires_in, expires_at, never=never)
     with opened(database) as handle, psycopg.connect(handle.dsn, autocommit=True) as conn:
         person = register(handle.dsn).people.get(user)
         if person is None or person.role is None:
             raise Failed(f"{user} has no role: run `leadlog users add {user} --role ...` first")
         if not person.active:
             raise Failed(f"{user} is inactive: run `leadlog users reactivate {user}` first")
-        token = issue(conn, user, person.role, name)
+        token = issue(conn, user, person.role, name, ends, operator())
     if token is None:
         raise Failed(f"{user} has a token named {name}: revoke it or choose another name")
     typer.echo(token)
@@ -180,17 +200,49 @@ def revoke_(
 
 @tokens.command("list")
 def list_(database: DatabaseOption = None) -> None:
-    """Show whose tokens there are, never the tokens."""
-    sheet = Sheet("person", "role", "name", "created", "revoked")
+    """Show whose tokens there are, and when they end and were used last; never the tokens."""
+    zone = Settings.load(database=database).zone
+    sheet = Sheet("person", "role", "name", "created", "expires", "last used", "state")
     with opened(database) as handle, psycopg.connect(handle.dsn, autocommit=True) as conn:
         people = register(handle.dsn).people
         for token in issued(conn):
             person = people.get(token.person)
             role = person.role if person else token.role
-            revoked = f"{token.revoked_at:%Y-%m-%d %H:%M}" if token.revoked_at else ""
-            created = f"{token.created_at:%Y-%m-%d %H:%M}"
-            sheet.add_row(token.person, role, token.name, created, revoked)
+            times = (token.created_at, token.expires_at, token.last_used_at)
+            created, ends, used = (_minute(at, zone) for at in times)
+            never = "never" if token.expires_at is None else ends
+            row = (token.person, role, token.name, created, never, used, _state(token, zone))
+            sheet.add_row(*row)
     _print(sheet)
+
+
+def _end(given: str | None, at: str | None, *, never: bool) -> datetime | None:
+    """When a new token ends; None = never."""
+    if sum((given is not None, at is not None, never)) > 1:
+        raise Failed("give one of --expires-in, --expires-at and --never")
+    if never:
+        return None
+    settings = Settings.load()
+    end = read_time("--expires-at", at, settings.timezone) or in_days(settings.token_days)
+    if given is not None:
+        found = re.fullmatch(r"(\d{1,5})([dhm])", given)
+        if not found:
+            raise Failed(f"--expires-in: {given} is not a duration such as 90d, 12h or 30m")
+        end = datetime.now(UTC) + int(found[1]) * UNITS[found[2]]
+    if end <= datetime.now(UTC):
+        raise Failed("the token would have expired already: give a later time")
+    return end
+
+
+def _state(token: Issued, zone: ZoneInfo) -> str:
+    if token.revoked_at:
+        return f"revoked {_minute(token.revoked_at, zone)}"
+    expired = token.expires_at and token.expires_at <= datetime.now(UTC)
+    return "expired" if expired else "valid"
+
+
+def _minute(at: datetime | None, zone: ZoneInfo) -> str:
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M}" if at else ""
 
 
 C = TypeVar("C", bound=Command)

@@ -1,0 +1,125 @@
+"""Tokens of people, over HTTP and on the command line: made, listed, used, expired, revoked."""
+
+import asyncio
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from adapters import last_use, trust
+from adapters.tokens import TokenStore, in_days, issue
+from tests.integration.api_client import Api, problem
+from tests.integration.program import Program
+
+pytestmark = pytest.mark.anyio
+
+WANG = {"name": "王芳", "role": "sales"}
+PATH = "/v1/users/王芳/tokens"
+
+
+def bearer(token: str) -> dict[str, Any]:
+    return {"role": None, "headers": {"Authorization": f"Bearer {token}"}}
+
+
+async def test_an_administrator_makes_a_token_that_its_person_sees_and_ends(api: Api) -> None:
+    await api.post("/v1/users", WANG)
+    made = await api.post(PATH, {"name": "laptop"})
+    assert made.status_code == 201, made.text
+    token = made.json()["token"]
+    days = datetime.fromisoformat(made.json()["expires_at"]) - datetime.now(UTC)
+    assert timedelta(364.9) < days <= timedelta(365)
+    assert (await api.get("/v1/session", **bearer(token))).json()["person"] == "王芳"
+    (shown,) = (await api.get(PATH, **bearer(token))).json()["items"]
+    assert (shown["name"], shown["valid"]) == ("laptop", True)
+    assert shown["created_by"] == "user:admin-person"
+    problem(await api.post(PATH, {"name": "laptop"}), 422, "name-taken")
+    ended = await api.post(f"{PATH}:revoke", {"name": "laptop"}, **bearer(token))
+    assert ended.json() == {"revoked": 1}
+    problem(await api.get(PATH, **bearer(token)), 401, "unauthorised")
+    listed = await api.get(PATH)
+    assert listed.json()["items"][0]["valid"] is False
+    assert token not in listed.text
+
+
+async def test_how_long_a_token_lives_is_said_when_it_is_made(api: Api) -> None:
+    await api.post("/v1/users", WANG)
+    soon = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+    for name, given, ends in (("a", {"never": True}, None), ("b", {"expires_at": soon}, soon)):
+        made = (await api.post(PATH, {"name": name, **given})).json()
+        at = made["expires_at"]
+        assert (at and datetime.fromisoformat(at)) == (ends and datetime.fromisoformat(ends))
+    past = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    for wrong in ({"expires_at": past}, {"expires_at": soon, "never": True}):
+        problem(await api.post(PATH, {"name": "c", **wrong}), 422, "invalid-expiry")
+    problem(await api.post("/v1/users/nobody/tokens", {"name": "a"}), 404, "no-such-person")
+    key = {"headers": {"Idempotency-Key": "1"}}
+    problem(await api.post(PATH, {"name": "d"}, **key), 400, "invalid-parameter")
+
+
+async def test_the_last_use_is_noted_in_batches_and_at_most_once_a_minute(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trust, "TRUSTED_SECONDS", 0.0)
+    monkeypatch.setattr(last_use, "FLUSH_SECONDS", 0.2)
+    await api.post("/v1/users", WANG)
+    token = (await api.post(PATH, {"name": "laptop"})).json()["token"]
+
+    def used() -> Any:
+        with psycopg.connect(api.dsn) as conn:
+            row = conn.execute(
+                "SELECT last_used_at, xmin::text FROM access.tokens WHERE name = 'laptop'"
+            ).fetchone()
+        assert row
+        return row
+
+    assert used()[0] is None
+    await api.get("/v1/session", **bearer(token))
+    assert used()[0] is None, "not within the request"
+    await asyncio.sleep(0.6)
+    first = used()
+    assert first[0]
+    for _ in range(3):
+        await api.get("/v1/session", **bearer(token))
+        await asyncio.sleep(0.3)
+    assert used() == first
+    assert (await api.get(PATH)).json()["items"][0]["last_used_at"]
+
+
+async def test_a_use_is_written_when_the_service_stops(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        token = issue(conn, "王芳", "sales", "laptop", in_days(1))
+        assert token
+        store = TokenStore(dsn)
+        assert await store.principal(token)
+        await store.close()
+        row = conn.execute("SELECT last_used_at FROM access.tokens").fetchone()
+    assert row
+    assert row[0]
+
+
+def test_the_command_line_makes_and_shows_ends(dsn: str) -> None:
+    leadlog = Program(dsn)
+    leadlog("users", "add", "王芳", "--role", "sales")
+    create = ("tokens", "create", "--user", "王芳", "--name")
+    leadlog(*create, "a", "--expires-in", "90d")
+    leadlog(*create, "b", "--expires-at", "2100-01-01T08:00")
+    leadlog(*create, "c", "--never")
+    leadlog(*create, "d")
+    leadlog(*create, "e", "--never", "--expires-in", "1d", refused="one of --expires-in")
+    leadlog(*create, "e", "--expires-in", "soon", refused="90d, 12h or 30m")
+    leadlog(*create, "e", "--expires-at", "2020-01-01", refused="already")
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        rows = dict(
+            conn.execute(
+                "SELECT name, extract(day FROM expires_at - now())::int FROM access.tokens"
+            ).fetchall()
+        )
+        conn.execute("UPDATE access.tokens SET expires_at = now() WHERE name = 'a'")
+    assert (rows["a"], rows["c"], rows["d"]) == (89, None, 364)
+    listed = [line for line in leadlog("tokens", "list").splitlines() if "王芳" in line]
+    told = {re.split("[│┃]", line)[3].strip(): line for line in listed}
+    assert "expired" in told["a"]
+    assert "2100-01-01 08:00" in told["b"]
+    assert "never" in told["c"]
