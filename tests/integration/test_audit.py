@@ -1,9 +1,7 @@
-"""The auditor's commands and the SQL roles, on a log with real events in it."""
+"""Verification and the SQL roles, on a log with real events in it."""
 
 import asyncio
-import json
 import os
-import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -66,7 +64,7 @@ def test_a_whole_log_verifies(dsn: str, lead: UUID) -> None:
 
 
 TAMPERINGS = {
-    "a hole": ("DELETE FROM log.leadlog_events WHERE notification_id = 2", 3),
+    "a hole": ("DELETE FROM log.leadlog_events WHERE notification_id = 2", 2),
     "a version out of order": (
         "UPDATE log.leadlog_events SET originator_version = 9 WHERE notification_id = 3",
         3,
@@ -92,102 +90,6 @@ def test_verification_names_the_first_wrong_position(dsn: str, lead: UUID, name:
     done = run(dsn, "audit", "verify")
     assert done.returncode == 1
     assert f"position {position} " in done.stderr
-
-
-def test_a_replay_tells_what_each_event_changed_and_masks_contact_details(
-    dsn: str, lead: UUID
-) -> None:
-    for reference in (str(lead), "XLSH20240501001"):
-        done = run(dsn, "audit", "replay", reference, "--format", "json")
-        steps = json.loads(done.stdout)
-        assert [step["topic"] for step in steps] == [
-            "lead.captured", "lead.assigned", "lead.stage-changed", "lead.converted",
-        ]  # fmt: skip
-        assert steps[1]["changes"]["owner"] == {"before": None, "after": "Li"}
-        assert steps[0]["changes"]["attribute:stage"] == {"before": None, "after": "139****5678"}
-        assert steps[0]["actor"] == "user:Li"
-        assert steps[0]["changes"]["phone"]["after"] == "139****5678"
-        assert PHONE not in done.stdout
-        assert EMAIL not in done.stdout
-    told = run(dsn, "audit", "replay", str(lead)).stdout
-    assert "owner: None -> Li" in told
-    assert PHONE not in told
-
-
-@pytest.fixture
-def worked_on(dsn: str) -> UUID:
-    """A lead that was assigned by rule, called, shared and paused."""
-    stream = uuid4()
-    events = [
-        e.LeadCaptured(occurred_at=AT, code="XLSH20240501001"),
-        e.LeadAssigned(occurred_at=AT, owner="Li", explanation={"rule": "east", "load": [1, 2]}),
-        e.StageChanged(occurred_at=AT, stage="待跟进"),
-        e.FollowUpRecorded(
-            occurred_at=AT,
-            code="GJ20240501001",
-            connected=False,
-            outcome="no_answer",
-            by="Li",
-            method="电话沟通",
-            content=f"rang {PHONE} twice",
-            details={"线路": f"via {PHONE}"},
-        ),
-        e.StageChanged(occurred_at=AT, stage="已联系"),
-        e.LeadShared(occurred_at=AT, person="Wang", reason="knows them"),
-        e.LeadPaused(occurred_at=AT, reason="budget", resume_at=AT),
-    ]
-
-    async def append() -> None:
-        log = PostgresEventLog(dsn)
-        await log.append(NewEvents(stream, 0, events, Meta("user:Li", uuid4()), b"f"))
-        await log.close()
-
-    asyncio.run(append())
-    return stream
-
-
-def test_a_replay_tells_what_each_event_says(dsn: str, worked_on: UUID) -> None:
-    """R46-R51, A4: beside what it changed, masked; nothing is told twice."""
-    told = run(dsn, "audit", "replay", str(worked_on)).stdout
-    steps = {
-        step["topic"]: step["says"]
-        for step in json.loads(
-            run(dsn, "audit", "replay", str(worked_on), "--format", "json").stdout
-        )
-    }
-    assert steps["lead.follow-up-recorded"] == {
-        "code": "GJ20240501001",
-        "connected": False,
-        "outcome": "no_answer",
-        "by": "Li",
-        "method": "电话沟通",
-        "content": "rang 139****5678 twice",
-        "线路": "via 139****5678",
-    }
-    assert steps["lead.shared"] == {"person": "Wang", "reason": "knows them"}
-    assert steps["lead.captured"] == {}, "all of it is a change"
-    assert "     content = rang 139****5678 twice\n" in told
-    assert '     explanation = {"load":[1,2],"rule":"east"}\n' in told
-    assert told.count("待跟进") == 2, "entered and left: the stages before are not told again"
-    assert PHONE not in told
-
-
-def test_a_replay_has_the_companys_time_and_no_python(dsn: str, worked_on: UUID) -> None:
-    """Decisions: times have the company's offset; a recording later than the event is told."""
-    told = run(dsn, "audit", "replay", str(worked_on)).stdout
-    first, *_ = told.splitlines()
-    assert first.startswith("1. lead.captured  2024-05-01T09:15:00+08:00  recorded 20")
-    assert '"resume_at":"2024-05-01T09:15:00+08:00"' in told
-    assert not re.search(r"datetime|frozenset|UUID\(|\('", told), told
-    json_told = run(dsn, "audit", "replay", str(worked_on), "--format", "json").stdout
-    assert json.loads(json_told)[0]["occurred_at"] == "2024-05-01T09:15:00+08:00"
-    assert json.loads(json_told)[0]["recorded_at"].endswith("+08:00")
-
-
-def test_an_unknown_lead_is_one_line(dsn: str, lead: UUID) -> None:
-    done = run(dsn, "audit", "replay", "XLSH19990101001")
-    assert done.returncode == 1
-    assert done.stderr == "leadlog: no lead is called XLSH19990101001\n"
 
 
 READS = [
