@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
-from adapters import notifying
+from adapters import checkpoint_duty, notifying
 from adapters.company import Company, open_company
 from adapters.postgres import processes, worker
 from adapters.settings import Settings
@@ -24,9 +24,10 @@ DUTIES: Mapping[str, Duty] = {
     "project": _project,
     "process": _process,
     "notify": notifying.run_forever,
+    "seal": checkpoint_duty.run_forever,
 }
 """`project` keeps the read models at the end of the log, `process` sends the rules' commands,
-`notify` messages to people.
+`notify` messages to people, `seal` signs checkpoints of the log.
 """
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 
 from adapters.directory import carry_out
-from adapters.tokens import issue, issued
+from adapters.tokens import in_days, issue, issued
 from commands.company.people import AddPerson
 from commands.company.wiring import Subject
 
@@ -17,8 +17,9 @@ ADMINISTRATOR = "admin"
 TOKEN_FILE = "admin-token"  # noqa: S105 - a file's name
 
 
-def first_administrator(dsn: str, data_dir: Path) -> str | None:
-    """On a database without tokens: make an administrator and a token; None otherwise.
+def first_administrator(dsn: str, data_dir: Path, days: float) -> str | None:
+    """On a database without tokens: make an administrator and a token for so many days; None
+    otherwise.
 
     The token also goes into a file that only its owner can read.
     """
@@ -26,7 +27,7 @@ def first_administrator(dsn: str, data_dir: Path) -> str | None:
         if issued(conn):
             return None
         carry_out(dsn, AddPerson(name=ADMINISTRATOR, role="admin"), Subject(ADMINISTRATOR))
-        token = issue(conn, ADMINISTRATOR, "admin", "first start")
+        token = issue(conn, ADMINISTRATOR, "admin", "first start", in_days(days))
     if token:
         data_dir.mkdir(parents=True, exist_ok=True)
         file = os.open(data_dir / TOKEN_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from adapters.access_settings import AccessSettings
 from adapters.notification_settings import chat_bots, sender_address, smtp_server
 
 PREFIX = "LEADLOG_"
@@ -31,7 +32,7 @@ def default_data_dir() -> Path:
     return Path(home) / "leadlog"
 
 
-class Settings(BaseSettings):
+class Settings(AccessSettings):
     """Immutable; arguments win over the environment. Use `load` where a person reads the error."""
 
     model_config = SettingsConfigDict(
@@ -41,12 +42,19 @@ class Settings(BaseSettings):
     database: str | None = Field(None, repr=False)
     """DSN of a PostgreSQL >= 15 (it may hold a password); None starts the embedded one."""
     data_dir: Path = Field(default_factory=default_data_dir)
+    master_key_file: Path | None = None
+    """The master keys of personal data, one a line; None = `master.key` in the data directory."""
+    master_key: SecretStr | None = None
+    """The keys themselves, in place of a file."""
+    erasure_list: Path | None = None
+    """The list of erasures, which outlives a restored backup; None = `erasures.jsonl` in the data
+    directory.
+    """
     timezone: str = "Asia/Shanghai"
     """The company's zone: dates, months and naive times mean this one."""
     currency: str = Field("CNY", pattern="^[A-Z]{3}$")
     allow_unsafe_postgres: bool = False
     """Tests only: accept a server that may lose acknowledged commits."""
-    host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     """0 takes a free port."""
     max_body_bytes: int = Field(2**20, gt=0)
@@ -57,6 +65,13 @@ class Settings(BaseSettings):
     """Of one person to one process; the next ones are answered 429."""
     position_wait_seconds: float = Field(2.0, ge=0)
     """How long a read waits for the position it asked for before it answers 503."""
+
+    signing_key_file: Path | None = None
+    """The keys that sign checkpoints; None = `signing.key` in the data directory."""
+    seal_seconds: float = Field(60.0, gt=0)
+    """How long an event may be in the log before a signed checkpoint covers it."""
+    seal_events: int = Field(10_000, gt=0)
+    """How many events at most wait so long."""
 
     smtp: SecretStr | None = None
     """The mail server: smtp://user:password@host:587?starttls=required, or smtps://…; None = no
@@ -129,6 +144,21 @@ class Settings(BaseSettings):
         except (OSError, ValueError, LookupError):
             raise ValueError(f"unknown time zone {name!r}, use one such as Asia/Shanghai") from None
         return name
+
+    @property
+    def master_key_path(self) -> Path:
+        """Where the file of master keys lies, or would."""
+        return self.master_key_file or self.data_dir / "master.key"
+
+    @property
+    def signing_key_path(self) -> Path:
+        """Where the file of signing keys lies, or will."""
+        return self.signing_key_file or self.data_dir / "signing.key"
+
+    @property
+    def erasure_list_path(self) -> Path:
+        """Where the list of erasures lies, or will."""
+        return self.erasure_list or self.data_dir / "erasures.jsonl"
 
     @property
     def zone(self) -> ZoneInfo:

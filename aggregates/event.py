@@ -7,8 +7,12 @@ not stored, so a field may be added later without a new schema version.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 from uuid import UUID
+
+PERSONAL = "personal"
+Personal = Annotated[str, PERSONAL]
+"""A text that is sealed with its lead's key: what people typed about a customer, or may have."""
 
 
 class Stored:

@@ -42,10 +42,14 @@ _FEWEST_DIGITS = 7  # of what is a phone number inside text
 # taken as far as it goes. The bound keeps the time linear in the length of the text.
 _EMAIL = re.compile(
     r"(?:([A-Za-z0-9_])[A-Za-z0-9._%+'*-]{0,63}|(\w)[\w.]{0,63}(?<![A-Za-z0-9._]))"
-    r"([@＠][\w-]+(?:\.[\w-]+)+)"
+    r"([@＠][\w-]+(?:[.．][\w-]+)+)"
 )
-_SEPARATORS = r"[ .\-()（）]"
-_MOBILE = r"(?<!\d)(?:(?:[+＋]|00)?86[ .-]?)?1[3-9]\d(?:[ .-]?\d){8}(?!\d)"
+_BETWEEN = r" \t\xa0\u3000.\-\u2013\u2014－"  # what is typed between a mobile number's digits
+_SEPARATORS = rf"[{_BETWEEN}()（）]"
+_MOBILE = (
+    rf"(?<!\d)(?:(?:[+＋]|[0０]{{2}})?[8８][6６][{_BETWEEN}]?)?"
+    rf"[1１][3-9３-９]\d(?:[{_BETWEEN}]?\d){{8}}(?!\d)"
+)
 # One digit more of the same number; a mobile number behind a separator is another one.
 _MORE = rf"(?:\d|{_SEPARATORS}{{1,2}}(?!{_MOBILE})\d)"
 _DATE = (
@@ -68,7 +72,8 @@ _IN_FIELD = re.compile(
 )
 _EXTENSION = re.compile(r"(?<=\d{7})-\d{1,3}$")
 _IS_MOBILE = re.compile(_MOBILE).fullmatch
-_MOBILE_IN = re.compile(_MOBILE).search
+_MOBILE_ANYWHERE = re.compile(_MOBILE)
+_MOBILE_IN = _MOBILE_ANYWHERE.search
 
 
 def mask_phone(phone: str) -> str:
@@ -112,6 +117,15 @@ def holds_contact(text: str) -> bool:
     (True, False)
     """
     return bool(_MOBILE_IN(text) or _EMAIL.search(text))
+
+
+def without_contacts(text: str) -> str:
+    """Mask only what `holds_contact` finds: for texts of our own that may quote what was typed.
+
+    >>> without_contacts("nobody is called 13912345678 at position 12345678")
+    'nobody is called 139****5678 at position 12345678'
+    """
+    return _MOBILE_ANYWHERE.sub(lambda m: _hide(m[0]), _mask_addresses(text))
 
 
 def mask_field(name: str, value: Any) -> Any:

@@ -40,6 +40,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "lead.resume": _WORK,
     "lead.invalidate": _WORK | {MARKETING},
     "lead.reopen": _LEAD,
+    "lead.reveal": _WORK,
+    "lead.erase": frozenset({ADMIN}),
     "lead.convert": _WORK,
     "lead.reverse-conversion": _LEAD,
     "directory.read": _LEAD | {AUDITOR},
@@ -61,6 +63,14 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "review.close": _LEAD,
     "cleanup.read": _LEAD | {AUDITOR},
     "cleanup.decide": _LEAD,
+    "session.open": _ALL,
+    "session.own": _ALL,
+    "tokens.read": _ALL,
+    "tokens.create": frozenset({ADMIN}),
+    "tokens.revoke": _ALL,
+    "privacy.accesses": _LEAD | {AUDITOR},
+    "privacy.erasures": frozenset({ADMIN, AUDITOR}),
+    "audit.read": frozenset({ADMIN, AUDITOR}),
     "report.read": _LEAD | {MARKETING, ANALYST, AUDITOR},
 }
 

@@ -1,22 +1,31 @@
 """The composition root of the HTTP service: everything is made and joined here."""
 
+import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
 from starlette.convertors import Convertor, register_url_convertor
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from adapters.channels import ChannelStore
 from adapters.company import Company, open_company
+from adapters.erasure_list import note_erasures
 from adapters.holiday_calendar import PublicHolidays
 from adapters.message_texts import MessageTexts
+from adapters.oidc import OidcIssuer
 from adapters.postgres.attachments import AttachmentStore
 from adapters.postgres.builds import ensure_live
+from adapters.postgres.proof_reads import PostgresProofs
 from adapters.postgres.reads import PostgresReads
 from adapters.postgres.tables import connect
-from adapters.settings import Settings
+from adapters.sessions import SessionStore
+from adapters.settings import Settings, StartupError
 from adapters.tokens import TokenStore
 from adapters.write_side import open_write_side
 from api import (
@@ -35,19 +44,28 @@ from api import (
     leads,
     notifications,
     openapi,
+    people_tokens,
     policies,
     pools,
+    privacy,
     problems,
+    proofs,
+    replay,
     reports,
     review_json,
     reviews,
+    session,
     sla,
     tasks,
 )
-from api.auth import Doorkeeper
+from api.auth import Credentials, Doorkeeper
 from api.company_json import SCHEMAS
+from api.federated import Federated
+from api.headers import SafeAnswers
 from api.limits import BodyLimit
 from api.service import Service
+from api.throttle import FailedLogins
+from commands.access import CreateToken, RevokeTokens
 from commands.directory import WIRING as COMPANY_WIRING
 from commands.directory import DirectoryCommands, Leavers
 from commands.fields import Command
@@ -55,8 +73,12 @@ from commands.hand_over import HandOverPerson, HandOvers
 from commands.lead.intake import CaptureLeads, Submission
 from commands.leads import WIRING
 from commands.notifications import NotificationCommands
+from commands.readings import ReadingRecords
+from commands.register import Registry
 from commands.reviews import CloseReview, ReviewCommands
 from projections.catalogue import PROJECTIONS
+
+logger = logging.getLogger("leadlog.api")
 
 
 class Ref(Convertor[str]):
@@ -106,12 +128,13 @@ def create_app(settings: Settings, dsn: str) -> FastAPI:
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # nothing exports it
     )
-    _mount(app, service, channels)
+    _mount(app, service, channels, settings)
     app.add_middleware(
         BodyLimit,
         limit=settings.max_body_bytes,
         others={re.compile(attachments.PATH): settings.max_attachment_bytes},
     )
+    _guard(app, settings)
     problems.install(app)
     return app
 
@@ -122,15 +145,38 @@ def _service(
     """Everything that a route needs; `opened` closes it."""
     own = open_write_side(dsn, company, opened)
     log, registry, workloads, clock = own.log, own.registry, own.workloads, own.clock
-    files, tokens, holidays = AttachmentStore(dsn), TokenStore(dsn), PublicHolidays()
-    for part in (files, tokens):
+    files, holidays = AttachmentStore(dsn), PublicHolidays()
+    proof_reads = PostgresProofs(dsn, patience=settings.position_wait_seconds)
+    tokens, sessions = TokenStore(dsn), _sessions(settings, dsn)
+    for part in (files, proof_reads, sessions, tokens):
         opened.push_async_callback(part.close)
+
+    async def end_access(person: str) -> None:
+        await tokens.revoke(person)
+        sessions.forget(person)
+
     hand_overs = HandOvers(own.leads, registry, workloads, clock, company.zone)
-    leavers = Leavers(workloads.open_leads, workloads.in_pools, tokens.revoke, hand_overs)
+    leavers = Leavers(workloads.open_leads, workloads.in_pools, end_access, hand_overs)
     return Service(
         zone=company.zone,
-        doorkeeper=Doorkeeper(tokens, registry, rate=settings.requests_per_second),
+        doorkeeper=Doorkeeper(
+            tokens,
+            sessions,
+            _issuer(settings, registry, opened),
+            registry,
+            FailedLogins(
+                each=settings.login_failures,
+                total=settings.login_failures_total,
+                window=settings.login_window_seconds,
+            ),
+            cookie=_cookie(settings),
+            rate=settings.requests_per_second,
+        ),
+        tokens=tokens,
+        sessions=sessions,
         commands=own.commands,
+        readings=ReadingRecords(log, clock, company.zone),
+        note_erasures=partial(asyncio.to_thread, _note_erasures, dsn, settings),
         hand_overs=hand_overs,
         reviews=ReviewCommands(log, clock, company.ledger_key),
         directory=DirectoryCommands(log, registry, clock, company.ledger_key, leavers, holidays),
@@ -139,6 +185,7 @@ def _service(
         texts=MessageTexts(company.zone),
         registry=registry,
         reads=reads,
+        proofs=proof_reads,
         files=files,
         clock=clock,
         page_limit=settings.page_limit,
@@ -146,21 +193,71 @@ def _service(
     )
 
 
-def _mount(app: FastAPI, service: Service, channels: ChannelStore) -> None:
+def _sessions(settings: Settings, dsn: str) -> SessionStore:
+    seconds, idle = settings.session_hours * 3600, settings.session_idle_minutes * 60
+    return SessionStore(dsn, seconds=seconds, idle_seconds=idle)
+
+
+def _issuer(settings: Settings, registry: Registry, opened: AsyncExitStack) -> Credentials | None:
+    """Whoever else may say who people are, if the settings name somebody."""
+    if not settings.oidc_issuer:
+        return None
+    issuer = OidcIssuer(settings)
+    opened.push_async_callback(issuer.close)
+    return Federated(issuer, registry)
+
+
+def _note_erasures(dsn: str, settings: Settings) -> None:
+    """What could not be noted is noted at the next start: the erasure itself is recorded."""
+    try:
+        note_erasures(dsn, settings)
+    except StartupError as error:
+        logger.error("an erasure is not in the list of erasures yet: %s", error)
+
+
+def _cookie(settings: Settings) -> str:
+    return session.SECURE_COOKIE if settings.cookie_secure else session.PLAIN_COOKIE
+
+
+def _guard(app: FastAPI, settings: Settings) -> None:
+    """What surrounds every request; the outermost layer also answers for defects of all others."""
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST", "DELETE"),
+            allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "If-Match"),
+            expose_headers=("ETag", "Leadlog-Position", "Location", "Retry-After"),
+            max_age=600,
+        )
+    inner = app.build_middleware_stack
+    uploads = {re.compile(attachments.PATH): settings.upload_seconds}
+
+    def stack() -> ASGIApp:
+        return SafeAnswers(inner(), settings.request_seconds, uploads)
+
+    app.build_middleware_stack = stack  # type: ignore[method-assign]
+
+
+def _mount(app: FastAPI, service: Service, channels: ChannelStore, settings: Settings) -> None:
     """Every route, and what OpenAPI says of their bodies."""
     app.router.routes.extend(leads.routes(service))  # ahead of all others: the busiest
     app.router.routes.extend((batch.route(service), intake.Intake(service, channels)))
     app.router.routes.extend((*directory.routes(service), *policies.routes(service)))
     app.router.routes.append(hand_over.route(service))
+    app.router.routes.extend(people_tokens.routes(service, settings.token_days))
+    app.include_router(session.router(service, _cookie(settings)))
     app.router.routes.extend((*reviews.routes(service), *clean_up.routes(service)))
-    app.router.routes.extend(notifications.routes(service))
+    app.router.routes.extend((*notifications.routes(service), *privacy.routes(service)))
     for router in (
         lead_reads.router,
         duplicates.router,
         intervals.router,
+        replay.router,
         attachment_reads.router,
         attachments.router,
         reports.router,
+        people_tokens.router,  # ahead of the names of people, which may have slashes
         directory.router,
         policies.router,
         calendars.router,
@@ -170,18 +267,23 @@ def _mount(app: FastAPI, service: Service, channels: ChannelStore) -> None:
         notifications.router,
         reviews.router,
         clean_up.router,
+        privacy.router,
+        proofs.router,
         health.router,
     ):
         app.include_router(router(service))
     commands: Sequence[type[Command]] = (
         *WIRING, *COMPANY_WIRING, HandOverPerson, CaptureLeads, Submission, CloseReview,
-        *notifications.COMMANDS,
+        *notifications.COMMANDS, CreateToken, RevokeTokens,
     )  # fmt: skip
     answers = {
         "Captures": batch.RESULTS,
         "Receipt": intake.RECEIPT,
         "HandedOver": hand_over.NUMBER,
         "Changed": notifications.DONE,
+        "Session": session.SESSION,
+        "Revealed": privacy.REVEALED,
+        **people_tokens.SCHEMAS,
     }
     openapi.document(
         app, lambda: {**openapi.schemas(commands), **SCHEMAS, **review_json.SCHEMAS, **answers}

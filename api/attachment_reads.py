@@ -53,12 +53,14 @@ def router(service: Service) -> APIRouter:
         file = lead.attachments.get(attachment)
         if file is None:
             raise not_found("this lead has no such attachment")
+        if lead.erased_at:
+            raise not_found("this attachment was erased")
         headers = {"ETag": f'"{file.sha256}"', "X-Content-Type-Options": "nosniff"}
         if request.headers.get("if-none-match") == headers["ETag"]:
             return Response(status_code=304, headers=headers)
         headers["Content-Length"] = str(file.size)
-        headers["Content-Disposition"] = disposition(mask_field("name", file.name))
-        content = service.files.chunks(attachment)
+        headers["Content-Disposition"] = disposition(mask_field("name", file.name or ""))
+        content = service.files.chunks(lead.id, attachment)
         return StreamingResponse(content, headers=headers, media_type=file.content_type)
 
     @routes.get("/attachments")

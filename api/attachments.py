@@ -67,7 +67,7 @@ def router(service: Service) -> APIRouter:
             if not again and await service.commands.rehearse(
                 command, lead=lead, caller=call.caller, scope=scope
             ):
-                await service.files.keep(wanted, file.chunks())
+                await service.files.keep(lead, wanted, file.chunks())
         reply = await service.commands.execute(
             command,
             lead=lead,

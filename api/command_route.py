@@ -79,7 +79,7 @@ class CommandRoute(APIRoute):
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
-        principal = await self._service.doorkeeper.admit(headers)
+        principal = await self._service.doorkeeper.admit(scope, headers)
         require(principal, self._action)
         if scope["query_string"]:
             raise bad_parameter("query", "is empty for a command: everything is in its body")

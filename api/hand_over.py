@@ -56,7 +56,7 @@ def route(service: Service) -> CommandRoute:
 
 async def _hand_over(service: Service, call: Call[HandOverPerson]) -> Answer:
     """How many leads changed hands now, and which did not; asked again, it goes on with those."""
-    _unconditional(call)
+    unconditional(call)
     await own_team(service, call)
     to = None if call.command.to == BY_RULE else call.command.to
     done = await service.hand_overs.of_person(
@@ -67,7 +67,8 @@ async def _hand_over(service: Service, call: Call[HandOverPerson]) -> Answer:
     return Answer(body, Leadlog_Position=str(await service.reads.head()))
 
 
-def _unconditional(call: Call[HandOverPerson]) -> None:
+def unconditional(call: Call[Any]) -> None:
+    """The problem 400 for a key or a version, which mean nothing here."""
     given = {"Idempotency-Key": call.key, "If-Match": call.expected_version}
     for header, value in given.items():
         if value is not None:

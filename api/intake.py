@@ -71,6 +71,7 @@ class Intake(APIRoute):
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         channel = await self._channels.find(scope["path_params"]["key"])
         if channel is None:
+            self._service.doorkeeper.note_failure(scope)
             raise not_found("there is no such channel")
         self._count(channel)
         headers = dict(scope["headers"])

@@ -16,6 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from aggregates.lead.reveal import TooManyReveals
+from aggregates.privacy import without_contacts
 from aggregates.refusal import Refusal
 from aggregates.review.review import UnknownReview
 from commands.leads import UnknownLead
@@ -66,15 +68,18 @@ class Problem(Exception):  # noqa: N818 - it is an answer
         self.headers = dict(headers or {})
 
     def body(self) -> bytes:
-        """The problem as JSON."""
+        """The problem as JSON. What it quotes of a request may be a contact detail (A4)."""
         problem: dict[str, Any] = {
             "type": TYPES + self.code,
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
-            "detail": self.detail,
+            "detail": without_contacts(self.detail),
         }
         if self.errors:
-            problem["errors"] = self.errors
+            problem["errors"] = [
+                {name: without_contacts(text) for name, text in error.items()}
+                for error in self.errors
+            ]
         return msgspec.json.encode(problem)
 
 
@@ -117,7 +122,8 @@ def _error(item: Mapping[str, Any], place: str) -> dict[str, str]:
 
 def _pointer(place: str, path: Iterable[str | int]) -> str:
     """A JSON pointer as a URI fragment (RFC 6901, section 6)."""
-    return "/".join((place, *(str(p).replace("~", "~0").replace("/", "~1") for p in path)))
+    names = (without_contacts(str(p)) for p in path)  # ~1 before a number would hide it
+    return "/".join((place, *(n.replace("~", "~0").replace("/", "~1") for n in names)))
 
 
 def _refused(refusal: Refusal) -> Problem:
@@ -154,6 +160,12 @@ _ANSWERS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     UnknownLead: lambda refusal: not_found(refusal.message),
     UnknownReview: lambda refusal: not_found(refusal.message),
     InvalidPolicy: _invalid_policy,
+    TooManyReveals: lambda refusal: Problem(
+        429,
+        refusal.code,
+        refusal.message,
+        headers={"Retry-After": str(refusal.retry_seconds)},
+    ),
     Refusal: _refused,
     VersionMismatch: lambda error: Problem(412, "version-mismatch", str(error)),
     CommandReused: lambda error: Problem(422, "idempotency-key-reused", str(error)),
@@ -185,7 +197,9 @@ def _handler(answer: Callable[[Any], Problem]) -> Callable[[Request, Any], Await
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    # Its pattern: a path may hold the key of a channel.
+    path = getattr(request.scope.get("route"), "path_format", "(no route)")
+    logger.error("%s %s failed", request.method, path, exc_info=error)
     return response(Problem(500, "internal-error", "something went wrong here; it is logged"))
 
 

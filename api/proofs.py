@@ -60,7 +60,7 @@ class Consistency(_Shape):
     """Hashes in base64."""
 
 
-class UnsealedEvent(_Shape):
+class UncoveredEvent(_Shape):
     """An event that no checkpoint covers yet."""
 
     position: int
@@ -70,7 +70,7 @@ class UnsealedEvent(_Shape):
     """RFC 3339 in UTC with microseconds."""
 
 
-class ProvenEvent(UnsealedEvent):
+class ProvenEvent(UncoveredEvent):
     """An event as it is stored, and the proof that it is in the log (RFC 9162, 2.1.3)."""
 
     state: str
@@ -87,13 +87,13 @@ class LeadProof(_Shape):
     checkpoint: str | None
     """The signed note that the proofs lead to; null while there is none."""
     items: list[ProvenEvent]
-    unsealed: list[UnsealedEvent]
+    uncovered: list[UncoveredEvent]
     next: str | None
     position: int
 
 
 class Sizes(Read):
-    """Two sizes of the sealed log, the smaller one first."""
+    """Two sizes of the tree, the smaller one first."""
 
     older: int = Field(alias="from", ge=1, le=LARGEST)
     to: int = Field(ge=1, le=LARGEST)
@@ -130,7 +130,7 @@ def router(service: Service) -> APIRouter:
         principal: Annotated[Principal, Depends(allowed(service, "audit.read"))],
     ) -> Response:
         """The lead's events as they are stored, each with the proof that it is in the log of the
-        newest checkpoint; those behind that stand under `unsealed`.
+        newest checkpoint; those behind that stand under `uncovered`.
         """
         limit = at_most(query.limit, service)
         after = decode_cursor(query.cursor, int) if query.cursor else 0
@@ -138,7 +138,7 @@ def router(service: Service) -> APIRouter:
         if read.position < (query.min_position or 0):
             raise unavailable(f"the log ends at position {read.position}")
         found = await service.proofs.lead(read.lead, after, limit)
-        page: list[Any] = [*found["items"], *found["unsealed"]]
+        page: list[Any] = [*found["items"], *found["uncovered"]]
         following = encode_cursor(page[-1]["version"]) if len(page) == limit else None
         body = {"lead": read.lead, **found, "next": following, "position": read.position}
         return answer(body, read.position)

@@ -54,7 +54,8 @@ def allowed(service: Service, action: str) -> Callable[[Request], Awaitable[Prin
     """A dependency that admits those who may do `action`."""
 
     async def admitted(request: Request) -> Principal:
-        principal = await service.doorkeeper.admit(dict(request.scope["headers"]))
+        scope = request.scope
+        principal = await service.doorkeeper.admit(scope, dict(scope["headers"]))
         require(principal, action)
         return principal
 

@@ -45,6 +45,11 @@ async def seen(service: Service, principal: Principal, reference: str) -> Seen:
     stream = await called(service, reference)
     position, history = await service.reads.history(stream)
     lead = fold(Lead(stream), (recorded.event for recorded in history))
+    await require_sight(service, principal, lead)
+    return Seen(lead, history, position)
+
+
+async def require_sight(service: Service, principal: Principal, lead: Lead) -> None:
+    """Raise the problem 404 unless there is such a lead and the person may know of it."""
     if not lead.version or not (await scope_for(service, principal)).sees(lead):
         raise not_found("there is no such lead")
-    return Seen(lead, history, position)

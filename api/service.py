@@ -1,6 +1,14 @@
 """What the routes work with. The composition root fills it; the routes know only these shapes."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -9,13 +17,15 @@ from zoneinfo import ZoneInfo
 
 from aggregates.directory.scope import Scope
 from aggregates.event import Recorded
-from api.auth import Doorkeeper
+from aggregates.lead.replay import Told
+from api.auth import Doorkeeper, Sessions, Tokens
 from commands.directory import DirectoryCommands
 from commands.hand_over import HandOvers
 from commands.holidays import Holidays
 from commands.leads import LeadCommands
 from commands.notifications import NotificationCommands, Texts
 from commands.ports import Clock
+from commands.readings import ReadingRecords
 from commands.register import Registry
 from commands.reviews import ReviewCommands
 
@@ -41,6 +51,10 @@ class Reads(Protocol):
 
     async def history(self, lead: UUID) -> tuple[int, Sequence[Recorded]]:
         """A position of the log and the lead's events up to at least there, in order."""
+        ...
+
+    async def told(self, lead: UUID) -> tuple[int, Sequence[Told]]:
+        """The same with who caused each event, as an auditor reads it."""
         ...
 
     async def follow_ups(
@@ -162,6 +176,18 @@ class Reads(Protocol):
         """A position and messages that were given up before a position, the last one first."""
         ...
 
+    async def accesses(
+        self, filters: Mapping[str, Any], scope: Scope, *, before: int | None, limit: int
+    ) -> tuple[int, list[Mapping[str, Any]]]:
+        """A position and accesses to the leads of a scope, the latest first, before a position."""
+        ...
+
+    async def erasures(
+        self, *, lead: UUID | None, before: int | None, limit: int
+    ) -> tuple[int, list[Mapping[str, Any]]]:
+        """A position and erasures, the latest first, before a position."""
+        ...
+
     async def report(self, name: str, given: Mapping[str, Any], scope: Scope) -> Mapping[str, Any]:
         """A report's body over a scope's leads; Refusal for parameters that it does not take."""
         ...
@@ -183,14 +209,30 @@ class Reads(Protocol):
         ...
 
 
+class Proofs(Protocol):
+    """What proves the log. Every method raises Unavailable as the reads do."""
+
+    async def checkpoint(self) -> Mapping[str, Any] | None:
+        """The newest signed checkpoint with the keys that verify it; None while there is none."""
+        ...
+
+    async def consistency(self, old: int, new: int) -> Mapping[str, Any]:
+        """The proof between two sizes of the tree; Refusal for what is none."""
+        ...
+
+    async def lead(self, lead: UUID, after: int, limit: int) -> Mapping[str, Any]:
+        """A lead's events behind a version, with their proofs, and those that none covers yet."""
+        ...
+
+
 class Files(Protocol):
     """Where the content of attachments is kept. Both raise Unavailable as the reads do."""
 
-    async def keep(self, attachment: UUID, chunks: AsyncIterable[bytes]) -> None:
+    async def keep(self, lead: UUID, attachment: UUID, chunks: AsyncIterable[bytes]) -> None:
         """Store the content durably; what is there already stays as it is."""
         ...
 
-    def chunks(self, attachment: UUID) -> AsyncIterator[bytes]:
+    def chunks(self, lead: UUID, attachment: UUID) -> AsyncIterator[bytes]:
         """The content, in order; nothing for an unknown attachment."""
         ...
 
@@ -201,7 +243,11 @@ class Service:
 
     zone: ZoneInfo
     doorkeeper: Doorkeeper
+    tokens: Tokens
+    sessions: Sessions
     commands: LeadCommands
+    readings: ReadingRecords
+    note_erasures: Callable[[], Awaitable[None]]
     directory: DirectoryCommands
     hand_overs: HandOvers
     reviews: ReviewCommands
@@ -210,6 +256,7 @@ class Service:
     texts: Texts
     registry: Registry
     reads: Reads
+    proofs: Proofs
     files: Files
     clock: Clock
     page_limit: int

@@ -4,6 +4,7 @@ import argparse
 import os
 import platform
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import appends, growth, http, imports, leads, rebuilds, start, timers, visible
+from bench import appends, checkpoints, growth, http, imports, leads, rebuilds, start, timers, visible
 from bench.harness import Figure, Server, server
 
 RESULTS = Path(__file__).parent / "results"
@@ -31,6 +32,7 @@ SUITES: dict[str, Suite] = {
     "S10": lambda on, given: timers.run(on, given.events // EVENTS_PER_TIMER),
     "S11": lambda on, given: growth.run(on, given.rounds, given.events),
     "S12": lambda _, given: start.run(given.rounds),
+    "S13": lambda on, given: checkpoints.run(on, given.rounds),
 }
 TOGETHER = {"S3": "S2", "S6": "S5"}
 """Measured in the same run as another."""
@@ -40,6 +42,8 @@ def main() -> None:
     given = _arguments()
     wanted = {TOGETHER.get(name, name) for name in given.names or SUITES}
     figures: list[Figure] = []
+    # All processes of a run are under one master key.
+    os.environ.setdefault("LEADLOG_MASTER_KEY", b64encode(os.urandom(32)).decode())
     with server() as running:
         version = _postgresql(running)
         for name, suite in SUITES.items():
@@ -53,7 +57,9 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", help="S1 S2 S3 S4 S5 S6 S8 S9 S10 S11 S12; default all")
+    parser.add_argument(
+        "names", nargs="*", help="S1 S2 S3 S4 S5 S6 S8 S9 S10 S11 S12 S13; default all"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds")
     parser.add_argument("--events", type=int, default=EVENTS, help="size of the log")
     parser.add_argument("--large", action="store_const", dest="events", const=MANY_EVENTS)

@@ -16,7 +16,7 @@ from pydantic import ConfigDict
 from aggregates.event import Event, Meta
 from aggregates.lead.assign import hand_over
 from aggregates.lead.choice import Choice, Chooser
-from aggregates.lead.state import Disposition, Lead
+from aggregates.lead.state import Lead
 from aggregates.refusal import Refusal
 from aggregates.values import local_date
 from commands.caller import Caller
@@ -90,7 +90,7 @@ class HandOvers:
             leads = await asyncio.gather(*map(self._loop.read, page))
             work: list[Awaitable[bool | Left]] = []
             for lead in leads:
-                if lead.owner != person or to == person or lead.disposition is not Disposition.OPEN:
+                if lead.owner != person or to == person or not lead.unfinished:
                     continue
                 choice = given or chooser.choose(lead.profile, tally.loads, without=person)
                 if choice.owner:
@@ -109,7 +109,7 @@ class HandOvers:
 
         def decide(current: Lead) -> Sequence[Event]:
             """Somebody may have been faster: then it is no lead of theirs any more."""
-            if current.owner != owner or current.disposition is not Disposition.OPEN:
+            if current.owner != owner or not current.unfinished:
                 return []
             return hand_over(current, now=self._clock.now(), choice=choice, reason=reason)
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from aggregates.event import Event
 from aggregates.lead import events as e
+from aggregates.privacy import holds_contact
 from aggregates.values import FOLLOW_UP_PREFIX, LEAD_PREFIX
 from commands.history_mapping import HistoryMapping
 from commands.history_values import (
@@ -33,6 +34,8 @@ from commands.seen import Seen
 HEADER = ("seq", "ts", "lead_id", "type", "data")
 HISTORY = UUID("3c0a9d1e-58c4-4d1b-9a55-2f7f6f1c8b60")
 LONGEST_ID = 255
+LONGEST_CLASS = 40
+"""Characters of a reason for a loss that stays clear, for it is one of few."""
 LARGEST_SEQ = 2**63 - 2  # one less than a bigint: ranges of seqs end behind their last
 CACHED_LEADS = 50_000
 CACHED_TIMES = 5_000
@@ -188,8 +191,12 @@ def _converted(data: Data, *_: Any) -> _Read:
 
 
 def _lost(data: Data, *_: Any) -> _Read:
-    reason = _note(data.pop("reason")) if "reason" in data else None
-    return e.LeadInvalidated, {"reason": reason, "note": _note(data) if data else None}, (), ()
+    """What is too long for a class of reasons, or holds contact details, is a note."""
+    said = data.get("reason")
+    is_class = isinstance(said, str) and len(said) <= LONGEST_CLASS and not holds_contact(said)
+    reason = _note(data.pop("reason")) if is_class else None
+    note = said if data.keys() == {"reason"} else data
+    return e.LeadInvalidated, {"reason": reason, "note": _note(note) if data else None}, (), ()
 
 
 _Handler = Callable[[Data, str, HistoryRows], _Read]

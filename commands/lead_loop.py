@@ -15,6 +15,7 @@ from aggregates.event import Event, Meta
 from aggregates.lead.evolve import evolve
 from aggregates.lead.expire import expire, is_behind
 from aggregates.lead.follow_through import arm, follow_through
+from aggregates.lead.guards import Erased
 from aggregates.lead.state import Lead
 from aggregates.lead.timing import Timing
 from aggregates.working_time import WorkingTime
@@ -62,6 +63,13 @@ class LeadLoop(CommandLoop[Lead]):
             except Behind:
                 await self.fire(intent.stream)
         raise AssertionError("a lead that was brought up to date is behind")
+
+    def remember(self, stream: UUID, state: Lead) -> None:
+        """Keep a state that was just read; of an erased lead none stays behind."""
+        if state.erased_at:
+            self.forget(stream)
+        else:
+            super().remember(stream, state)
 
     async def fire(self, lead: UUID) -> Reply[Lead]:
         """Record what is due on a lead by now; nothing, if it is moot or recorded already.
@@ -113,6 +121,8 @@ class LeadLoop(CommandLoop[Lead]):
 
     def _in_time(self, decide: Decide[Lead], timing: Timing) -> Decide[Lead]:
         def decided(lead: Lead, held: Held) -> Sequence[Event]:
+            if lead.erased_at:
+                raise Erased
             now = self._clock.now()
             if is_behind(lead, now):
                 raise Behind

@@ -20,7 +20,17 @@ from aggregates.refusal import Refusal
 from aggregates.values import format_code, local_date
 from commands.caller import Caller
 from commands.fields import Command
-from commands.lead import clean_up, duplicates, entry, files, imported, outcome, ownership, work
+from commands.lead import (
+    clean_up,
+    duplicates,
+    entry,
+    files,
+    imported,
+    outcome,
+    ownership,
+    privacy,
+    work,
+)
 from commands.lead.wiring import Facts, Judgement, Wiring
 from commands.loop import Beside, CommandLoop, Decide, Decision, Intent, Reply, refusing
 from commands.marks import marker
@@ -54,9 +64,10 @@ WIRING: Mapping[type[Command], Wiring] = {
     **files.WIRING,
     **outcome.WIRING,
     **clean_up.WIRING,
+    **privacy.WIRING,
 }
 """The commands that people give."""
-_ALL = {**WIRING, **imported.WIRING}
+_ALL = {**WIRING, **imported.WIRING, **privacy.AGAIN}
 
 
 class Named(NamedTuple):

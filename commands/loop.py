@@ -248,6 +248,10 @@ class CommandLoop(Generic[S]):
         while len(self._cache) > self._cached_states:
             self._cache.popitem(last=False)
 
+    def forget(self, stream: UUID) -> None:
+        """Keep no state of a stream."""
+        self._cache.pop(stream, None)
+
     async def _holders(self, intent: Intent[S]) -> Held:
         if not intent.marks:
             return {}

@@ -44,7 +44,9 @@ class Message:
 
 
 class Standing(NamedTuple):
-    """A lead as it is now. `over`: merged or invalid. `tasks`: whose the open ones are, by name."""
+    """A lead as it is now. `over`: merged, invalid or erased. `tasks`: whose the open ones are, by
+    name.
+    """
 
     owner: str | None
     team: str | None

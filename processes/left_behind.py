@@ -14,7 +14,7 @@ from aggregates.directory.owners import has_gone
 from aggregates.event import Event, Meta
 from aggregates.lead.assign import hand_over
 from aggregates.lead.choice import Choice, Chooser
-from aggregates.lead.state import Disposition, Lead
+from aggregates.lead.state import Lead
 from commands.loop import CommandLoop, Intent, Reply, by_state
 from commands.ports import Clock, Workload, Workloads
 from commands.register import Register
@@ -67,7 +67,7 @@ class LeftBehind:
     ) -> bool:
         """Whether all of these leads are with somebody else now."""
         chosen: list[tuple[Lead, Choice]] = []
-        left = [x for x in leads if x.owner in gone and x.disposition is Disposition.OPEN]
+        left = [x for x in leads if x.owner in gone and x.unfinished]
         for lead in left:  # in order: each counts for the next
             choice = chooser.choose(lead.profile, tally.loads, without=lead.owner)
             if choice.owner:
@@ -90,6 +90,6 @@ class LeftBehind:
 
     def _decide(self, lead: Lead, *, owner: str | None, choice: Choice) -> Sequence[Event]:
         """Somebody may have been faster: then it is no lead of theirs any more."""
-        if lead.owner != owner or lead.disposition is not Disposition.OPEN:
+        if lead.owner != owner or not lead.unfinished:
             return []
         return hand_over(lead, now=self._clock.now(), choice=choice, reason=OWNER_LEFT)

@@ -23,8 +23,8 @@ TASKS: Mapping[str, str] = {
 
 
 def is_moot(message: Message, lead: Standing, register: Register) -> bool:
-    """Whether what it says is no more: the lead is paused, merged or invalid, the task is done or
-    not that person's any more, or the recipient is neither that person nor over them.
+    """Whether what it says is no more: the lead is paused, merged, invalid or erased, the task is
+    done or not that person's any more, or the recipient is neither that person nor over them.
     """
     if lead.paused or lead.over:
         return True

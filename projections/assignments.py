@@ -83,7 +83,8 @@ def _candidates(event: Given) -> list[tuple[str, int, float]]:
 VIEW = View(
     name="assignments",
     comment="Leads that came to somebody, one row each time.",
-    query="SELECT position, lead, person, at, how FROM {schema}.assignments",
+    query="SELECT position, lead, person, at, how FROM {rows} a",
+    scoped="assignments",
     columns={
         "position": "Log position of the event.",
         "lead": "Stream id of the lead.",
@@ -109,7 +110,7 @@ CANDIDATES_VIEW = View(
 
 PROJECTION = Projection(
     "assignments",
-    1,
+    2,
     (e.LeadAssigned, e.LeadReassigned, e.LeadHandedOver, e.LeadClaimed),
     (ASSIGNMENTS, CANDIDATES),
     fold,

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from aggregates.event import Recorded
 from aggregates.lead.events import AttachmentAdded
+from aggregates.lead.privacy_events import PersonalDataErased
 from projections.base import Projection, Table, View, WorkingSet
 from projections.masking import masked
 
@@ -18,7 +19,7 @@ class AttachmentRow:
     lead: UUID
     position: int
     attachment: UUID
-    name: str
+    name: str | None
     content_type: str
     size: int
     sha256: str
@@ -28,13 +29,21 @@ class AttachmentRow:
 
 
 ATTACHMENTS = Table(
-    "attachments", AttachmentRow, key=("position",), facts=True, indexes=("(lead, follow_up)",)
+    "attachments",
+    AttachmentRow,
+    key=("position",),
+    facts=True,
+    personal=("name", "warning"),
+    indexes=("(lead, follow_up)",),
 )
 
 
 def fold(working: WorkingSet, batch: Sequence[Recorded]) -> None:
     """Every file is a row of its own."""
     for position, stream, _, _, event in batch:
+        if isinstance(event, PersonalDataErased):
+            working.forget(ATTACHMENTS, stream, position)
+            continue
         assert isinstance(event, AttachmentAdded)
         row = AttachmentRow(
             lead=stream,
@@ -56,8 +65,9 @@ VIEW = View(
     comment="Attachments of leads, one row each, without their names.",
     query=(
         "SELECT lead, attachment, content_type, size, follow_up, warning IS NOT NULL AS misnamed,"
-        " added_at, position FROM {schema}.attachments"
+        " added_at, position FROM {rows} a"
     ),
+    scoped="attachments",
     columns={
         "lead": "Stream id of the lead.",
         "attachment": "Id of the attachment.",
@@ -70,4 +80,12 @@ VIEW = View(
     },
 )
 
-PROJECTION = Projection("attachments", 1, (AttachmentAdded,), (ATTACHMENTS,), masked(fold), (VIEW,))
+PROJECTION = Projection(
+    "attachments",
+    2,
+    (AttachmentAdded, PersonalDataErased),
+    (ATTACHMENTS,),
+    masked(fold),
+    (VIEW,),
+    personal=True,
+)

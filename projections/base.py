@@ -37,7 +37,8 @@ class Table(Generic[Row]):
     """A table whose columns are the fields of a dataclass, in order; its key comes first.
 
     A keyed table's key begins with the stream. `facts` = append-only rows that are never loaded
-    (their primary key is `key`); `whole` = a small table that every batch loads whole.
+    (their primary key is `key`); `whole` = a small table that every batch loads whole. `personal`
+    names the columns of facts that `WorkingSet.forget` empties.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Table(Generic[Row]):
     key: tuple[str, ...]
     facts: bool = False
     whole: bool = False
+    personal: tuple[str, ...] = ()
     indexes: tuple[str, ...] = ()
 
     @property
@@ -65,6 +67,7 @@ class WorkingSet:
     def __init__(self) -> None:
         self.keyed: dict[str, dict[Any, Any]] = {}
         self.facts: dict[str, list[Any]] = {}
+        self.forgotten: dict[str, dict[UUID, int]] = {}
 
     def rows(self, table: Table[Row]) -> dict[Any, Row]:
         """The keyed rows of a table; put new ones in under their key, a tuple if it has several
@@ -76,6 +79,12 @@ class WorkingSet:
         """Add a fact."""
         self.facts.setdefault(table.name, []).append(row)
 
+    def forget(self, table: Table[Any], lead: UUID, position: int) -> None:
+        """Empty what is personal in a lead's facts before a position of the log, those that are
+        stored and those of this batch. Their table has columns `lead` and `position`.
+        """
+        self.forgotten.setdefault(table.name, {})[lead] = position
+
 
 Fold = Callable[[WorkingSet, Sequence[Recorded]], None]
 
@@ -85,12 +94,16 @@ class View:
     """A view in schema `report` for analysts: masked, without contact names and free text.
 
     `query` selects from the projection's tables as `{schema}.<table>`; `columns` describes them.
+    With a table named in `scoped` it selects from that as `{rows}`, and members have the view in
+    schema `member`, over the rows of those leads that they may see (R114-R116).
     """
 
     name: str
     comment: str
     query: str
     columns: Mapping[str, str]
+    scoped: str | None = None
+    schema: str = "report"
 
 
 @dataclass(frozen=True)
@@ -98,7 +111,8 @@ class Projection:
     """A named read model. Raise `version` whenever its tables or its fold change.
 
     `events` are the types it folds. Keyed tables (neither facts nor whole) are keyed by stream:
-    before a fold the working set holds their rows of every stream in the batch that has one.
+    before a fold the working set holds their rows of every stream in the batch that has one. What
+    is personal in an event is None unless the projection is `personal`, or where it was erased.
     """
 
     name: str
@@ -107,6 +121,7 @@ class Projection:
     tables: tuple[Table[Any], ...]
     fold: Fold
     views: tuple[View, ...] = ()
+    personal: bool = False
 
     @property
     def by_stream(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from projections import (
+    accesses,
     assignments,
     attachments,
     conversions,
@@ -35,5 +36,6 @@ PROJECTIONS: Mapping[str, Projection] = {
         notifications.PROJECTION,
         sla.PROJECTION,
         assignments.PROJECTION,
+        accesses.PROJECTION,
     )
 }

@@ -138,10 +138,11 @@ VIEW = View(
         " c.channel_converted, c.channel_leads,"
         " round(t.converted::numeric / nullif(t.leads, 0), 6) AS rate_now,"
         " c.converted_position AS position"
-        " FROM {schema}.conversions c"
+        " FROM {rows} c"
         f" JOIN {{schema}}.channels t ON t.source = coalesce(nullif(c.source, ''), '{NO_CHANNEL}')"
         " WHERE c.converted AND c.captured AND NOT c.merged"
     ),
+    scoped="conversions",
     columns={
         "lead": "Stream id of the lead.",
         "owner": "The person responsible at the conversion.",
@@ -155,4 +156,4 @@ VIEW = View(
     },
 )
 
-PROJECTION = Projection("conversions", 2, EVENTS, (CONVERSIONS, CHANNELS), fold, (VIEW,))
+PROJECTION = Projection("conversions", 3, EVENTS, (CONVERSIONS, CHANNELS), fold, (VIEW,))

@@ -51,7 +51,7 @@ def of(row: StandingRow, lapses: Sequence[LapseRow]) -> dict[Name, Said]:
     found: dict[Name, Said] = {}
     if row.merged:
         return found
-    is_open = row.captured and not (row.converted or row.invalidated)
+    is_open = row.captured and not (row.converted or row.invalidated or row.erased)
     for nr, lapse in enumerate(lapses):
         if lapse.kind in (LATE, ESCALATED):
             found[lapse.kind, nr] = Said(

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from aggregates.event import Recorded
 from aggregates.lead.events import FollowUpRecorded
+from aggregates.lead.privacy_events import PersonalDataErased
 from projections.base import Projection, Table, View, WorkingSet
 from projections.masking import masked
 
@@ -34,13 +35,21 @@ class FollowUpRow:
 
 
 FOLLOW_UPS = Table(
-    "follow_ups", FollowUpRow, key=("position",), facts=True, indexes=("(lead)", "(code)")
+    "follow_ups",
+    FollowUpRow,
+    key=("position",),
+    facts=True,
+    personal=("content", "feedback", "next_step"),
+    indexes=("(lead)", "(code)"),
 )
 
 
 def fold(working: WorkingSet, batch: Sequence[Recorded]) -> None:
     """Every follow-up is a row of its own."""
     for position, stream, _, recorded_at, event in batch:
+        if isinstance(event, PersonalDataErased):
+            working.forget(FOLLOW_UPS, stream, position)
+            continue
         assert isinstance(event, FollowUpRecorded)
         row = FollowUpRow(
             lead=stream,
@@ -68,8 +77,9 @@ VIEW = View(
     comment="Follow-ups (table 2), one row each, without their free text.",
     query=(
         "SELECT lead, code, at, recorded_at, by, method, next_step_due, stage, outcome, connected,"
-        " late, vague, position FROM {schema}.follow_ups"
+        " late, vague, position FROM {rows} f"
     ),
+    scoped="follow_ups",
     columns={
         "lead": "Stream id of the lead.",
         "code": "Follow-up code, GJyyyymmddNNN.",
@@ -84,4 +94,12 @@ VIEW = View(
     },
 )
 
-PROJECTION = Projection("follow_ups", 2, (FollowUpRecorded,), (FOLLOW_UPS,), masked(fold), (VIEW,))
+PROJECTION = Projection(
+    "follow_ups",
+    3,
+    (FollowUpRecorded, PersonalDataErased),
+    (FOLLOW_UPS,),
+    masked(fold),
+    (VIEW,),
+    personal=True,
+)

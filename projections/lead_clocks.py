@@ -28,14 +28,16 @@ class Clocked(Protocol):
     rang: list[str]
     due_at: datetime | None
     overdue: bool
+    erased_at: datetime | None
 
 
 def settle(row: Clocked) -> None:
     """What follows from the clocks and the label: what is due next, its place among others.
 
-    None runs for a lead that is closed, nor for one that is not captured yet.
+    None runs for a lead that is closed or erased, nor for one that is not captured yet.
     """
-    if not row.captured or row.merged or row.converted or row.invalidated:
+    closed = row.merged or row.converted or row.invalidated or row.erased_at
+    if not row.captured or closed:
         row.clocks, row.rang = {}, []
     row.level_rank = RANKS.get(row.level, UNRATED_RANK)
     due = () if row.paused else map(datetime.fromisoformat, row.clocks.values())

@@ -21,7 +21,7 @@ BUCKETS = (
     + ") AS d (dimension, value)"
 )
 GROUPED = (
-    f"FROM {{schema}}.leads l {BUCKETS} WHERE l.captured"
+    f"FROM {{rows}} l {BUCKETS} WHERE l.captured"
     f" GROUP BY d.dimension, coalesce(nullif(d.value, ''), '(missing)'), {MONTH}"
 )
 KEYS = f"d.dimension, coalesce(nullif(d.value, ''), '(missing)') AS bucket, {MONTH} AS cohort_month"
@@ -49,9 +49,11 @@ LEADS = View(
         " WHEN invalidated THEN 'invalid' ELSE 'open' END"
         " AS disposition, captured_at, first_assigned_at, first_attempt_at, first_response_at,"
         " follow_ups, converted_at, owner_at_conversion, basis, amount, invalidated_at,"
-        " invalid_reason, attributes || masked_attributes AS attributes, version, position"
-        " FROM {schema}.leads WHERE captured"
+        " invalid_reason, attributes || masked_attributes AS attributes, erased_at, version,"
+        " position"
+        " FROM {rows} l WHERE captured"
     ),
+    scoped="leads",
     columns={
         "lead": "The lead's stream id.",
         "code": "Lead code, XLSHyyyymmddNNN.",
@@ -72,6 +74,7 @@ LEADS = View(
         "paused_seconds": "How long the pauses that are over lasted together.",
         "owner_at_conversion": "The person responsible when the lead was converted.",
         "captured_at": "When the lead entered; null = unknown.",
+        "erased_at": "Since when its personal values are erased.",
         "first_response_at": "First connected follow-up.",
         "first_attempt_at": "First follow-up of any outcome.",
         "amount": "Deal amount in the company currency.",
@@ -95,6 +98,7 @@ CONVERSION = View(
         " coalesce(sum(l.amount) FILTER (WHERE l.converted AND NOT l.merged), 0)::numeric(20, 2)"
         f" AS amount {GROUPED}"
     ),
+    scoped="leads",
     columns={
         **KEY_COMMENTS,
         "leads": "Captured leads: the rate's denominator.",
@@ -124,6 +128,7 @@ CYCLE_TIME = View(
             " AND l.captured_at IS NOT NULL AND l.converted_at IS NOT NULL",
         )
     ),
+    scoped="leads",
     columns={
         **KEY_COMMENTS,
         "n": "Converted leads whose capture and conversion times are known.",
@@ -133,4 +138,12 @@ CYCLE_TIME = View(
     },
 )
 
-VIEWS = (LEADS, CONVERSION, CYCLE_TIME)
+PLACES = View(
+    name="places",
+    comment="What decides who may see a lead.",
+    query="SELECT lead, owner, team, pool, entered_by, shared_with FROM {schema}.leads",
+    columns={},
+    schema="scope",
+)
+
+VIEWS = (PLACES, LEADS, CONVERSION, CYCLE_TIME)

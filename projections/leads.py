@@ -2,7 +2,8 @@
 
 Contact details are masked on the way in, but for attributes that a history file gave: those are
 dimensions and keep their values, and what is shown of them lies beside them (`masked_attributes`).
-Text attributes that people typed are personal, and only that there is one is kept: `HIDDEN`.
+Text attributes that people typed are personal, and only that there is one is kept: `HIDDEN`. Of an
+erased lead what is personal is null, and the last clear value of an attribute counts again.
 
 Figures that must survive a hand-over are kept where they happened: `first_owner`, `owners` (every
 one, in order) and `owner_at_conversion` (A22).
@@ -17,8 +18,10 @@ from uuid import UUID
 
 from aggregates.event import Event, Recorded
 from aggregates.lead import events as e
+from aggregates.lead.privacy_events import PersonalDataErased
 from aggregates.lead.state import earliest
 from aggregates.lead.timers import COMPLETE_INFO, FIRST_FOLLOW_UP
+from aggregates.personal import DETAILS, counts
 from aggregates.privacy import mask_attribute, mask_text
 from projections import lead_clocks, lead_views
 from projections.base import Projection, Table, dispatch
@@ -30,7 +33,11 @@ HIDDEN = "(hidden)"
 
 @dataclass(slots=True)
 class LeadRow:
-    """A lead as it stands. Times are UTC and null when unknown; a `*_position` is the log's."""
+    """A lead as it stands. Times are UTC and null when unknown; a `*_position` is the log's.
+
+    `covered`: clear attributes whose place a hidden one has taken, with what is shown of them.
+    `erased_at`: since when what is personal is gone.
+    """
 
     lead: UUID
     code: str | None = None
@@ -94,6 +101,8 @@ class LeadRow:
     shared_with: list[str] = field(default_factory=list)
     attributes: dict[str, Any] = field(default_factory=dict)
     masked_attributes: dict[str, Any] = field(default_factory=dict)
+    covered: dict[str, Any] = field(default_factory=dict)
+    erased_at: datetime | None = None
     version: int = 0
     position: int = 0
     recorded_at: datetime | None = None
@@ -139,19 +148,32 @@ def _apply(row: LeadRow, details: Mapping[str, Any], *, history: bool = False) -
 
 def _describe(row: LeadRow, name: str, value: Any, shown: Any) -> None:
     """An attribute from a history file."""
-    row.attributes.pop(mask_text(name), None)
+    for known in (name, mask_text(name)):
+        _take(row, known)
+        row.covered.pop(known, None)
     row.attributes[name] = value
-    row.masked_attributes.pop(name, None)
     if shown != value:
         row.masked_attributes[name] = shown
 
 
 def _describe_daily(row: LeadRow, name: str, value: Any, shown: Any) -> None:
     """An attribute that somebody typed: numbers and truth values count, any other is hidden."""
-    row.attributes.pop(name, None)
-    row.masked_attributes.pop(name, None)
-    counts = not value or isinstance(shown, int | float)
-    row.attributes[mask_text(name)] = shown if counts else HIDDEN
+    if counts(name, value):
+        _take(row, name)
+        row.covered.pop(name, None)
+        row.attributes[name] = shown
+        return
+    for known in (name, mask_text(name)):
+        if taken := _take(row, known):
+            row.covered[known] = taken
+    row.attributes[mask_text(name)] = HIDDEN
+
+
+def _take(row: LeadRow, name: str) -> list[Any]:
+    """Take an attribute away: its value and what is shown instead, if it was there in clear."""
+    places = (row.attributes, row.masked_attributes)
+    found = [values.pop(name) for values in places if name in values]
+    return [] if found == [HIDDEN] else found
 
 
 def _historical(row: LeadRow) -> bool:
@@ -319,6 +341,19 @@ def _shared(row: LeadRow, _: Recorded, event: e.LeadShared) -> None:
         row.shared_with.append(event.person)
 
 
+def _erased(row: LeadRow, recorded: Recorded, event: PersonalDataErased) -> None:
+    """As if nothing personal had ever been said."""
+    row.erased_at = row.erased_at or event.occurred_at or recorded.recorded_at
+    row.pause_reason = None
+    for name in DETAILS:
+        setattr(row, name, None)
+    row.attributes = {name: v for name, v in row.attributes.items() if v != HIDDEN}
+    for name, (value, *shown) in row.covered.items():
+        row.attributes[name] = value
+        row.masked_attributes.update((name, twin) for twin in shown)
+    row.covered = {}
+
+
 def _seen(row: LeadRow, recorded: Recorded) -> None:
     row.version = recorded.version
     row.position = recorded.position
@@ -356,12 +391,13 @@ HANDLERS: Mapping[type[Event], Callable[[LeadRow, Recorded, Any], None]] = {
     e.LeadReopened: _reopened,
     e.LeadConverted: _converted,
     e.ConversionReversed: _reversed,
+    PersonalDataErased: _erased,
     **lead_clocks.HANDLERS,
 }
 
 PROJECTION = Projection(
     name="leads",
-    version=4,
+    version=5,
     events=tuple(HANDLERS),
     tables=(LEADS,),
     fold=masked(
@@ -370,4 +406,5 @@ PROJECTION = Projection(
         textless={e.FollowUpRecorded, e.StageChanged},
     ),
     views=lead_views.VIEWS,
+    personal=True,
 )

@@ -98,8 +98,9 @@ _WITH_TEXT = {
 }  # fmt: skip
 PROJECTION = Projection(
     "notifications",
-    1,
+    2,
     EVENTS,
     (SUBJECTS, NOTIFICATIONS, DELIVERIES),
     masked(fold, textless=[event for event in EVENTS if event not in _WITH_TEXT]),
+    personal=True,
 )

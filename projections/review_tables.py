@@ -36,6 +36,7 @@ class StandingRow:
     merged: bool = False
     converted: bool = False
     invalidated: bool = False
+    erased: bool = False
     unassignable_since: datetime | None = None
     paused: bool = False
     paused_since: datetime | None = None
@@ -104,7 +105,7 @@ STANDINGS = Table(
     indexes=(
         "(proposed_position) WHERE stands",
         "(proposed_month) WHERE proposed_month IS NOT NULL",
-        "(quiet_since, lead) WHERE captured AND NOT (merged OR converted OR invalidated)",
+        "(quiet_since, lead) WHERE captured AND NOT (merged OR converted OR invalidated OR erased)",
     ),
 )
 LAPSES = Table("lapses", LapseRow, key=("lead", "position"))

@@ -13,6 +13,7 @@ from aggregates.lead import effort
 from aggregates.lead import events as e
 from aggregates.lead import time_events as t
 from aggregates.lead.effort import Effort
+from aggregates.lead.privacy_events import PersonalDataErased
 from aggregates.lead.state import UNASSIGNED
 from aggregates.lead.timers import COMPLETE_INFO, ESCALATION, FIRST_FOLLOW_UP
 from projections import findings
@@ -155,6 +156,8 @@ def _stand(row: StandingRow, recorded: Recorded) -> None:
             row.evidence, row.stands = dict(event.evidence), True
         case t.InvalidationDismissed() | e.LeadInvalidated() | e.LeadConverted():
             row.stands = False
+        case PersonalDataErased():
+            row.stands = False
         case e.FollowUpRecorded(connected=True):
             row.stands = False
         case _:
@@ -176,7 +179,7 @@ def _lapse(lead: _Lead, recorded: Recorded) -> None:
             lead.end(event.task)
         case t.FirstResponseMade():
             lead.end(FIRST_FOLLOW_UP, ESCALATION)
-        case e.LeadInvalidated() | e.LeadConverted():
+        case e.LeadInvalidated() | e.LeadConverted() | PersonalDataErased():
             lead.close()
         case e.InfoCompleted():
             lead.end(COMPLETE_INFO)
@@ -199,8 +202,9 @@ EVENTS: tuple[type[Event], ...] = (
 )  # fmt: skip
 PROJECTION = Projection(
     "reviewing",
-    2,
+    3,
     EVENTS,
     (STANDINGS, LAPSES, FINDINGS),
     masked(fold, textless=[event for event in EVENTS if event not in _WITH_TEXT]),
+    personal=True,
 )

@@ -239,8 +239,9 @@ VIEW = View(
         "SELECT lead, position, owner, team, level, since, due_at, state, breached, response_at,"
         " CASE WHEN state = 'late'"
         " THEN extract(epoch FROM response_at - due_at)::float8 END AS late_seconds,"
-        " ended_at, escalated, reason FROM {schema}.response_tasks"
+        " ended_at, escalated, reason FROM {rows} r"
     ),
+    scoped="response_tasks",
     columns={
         "lead": "Stream id of the lead.",
         "position": "Log position of the event that issued the task.",
@@ -262,7 +263,7 @@ VIEW = View(
 
 PROJECTION = Projection(
     "sla",
-    1,
+    2,
     EVENTS,
     (TEAMS, TASKS, PAUSES),
     masked(fold, textless=[event for event in EVENTS if event is not t.LateReasonRecorded]),

@@ -14,6 +14,7 @@ from uuid import UUID
 from aggregates.event import Event, Recorded
 from aggregates.lead import events as e
 from aggregates.lead import time_events as t
+from aggregates.lead.privacy_events import PersonalDataErased
 from aggregates.lead.timers import (
     COMPLETE_INFO,
     ESCALATION,
@@ -57,13 +58,15 @@ class LeadRow:
     merged: bool = False
     converted: bool = False
     invalidated: bool = False
+    erased: bool = False
     arms_from: datetime | None = None
     arms_since: int | None = None
 
     @property
     def is_open(self) -> bool:
         """Clocks run for it, unless it is paused."""
-        return self.captured and not (self.merged or self.converted or self.invalidated)
+        closed = self.merged or self.converted or self.invalidated or self.erased
+        return self.captured and not closed
 
 
 @dataclass(slots=True)
@@ -319,6 +322,12 @@ def _resumed(lead: _Lead, _: Recorded, event: e.LeadResumed) -> None:
     lead.end(PAUSE, DONE, event.occurred_at)
 
 
+def _erased(lead: _Lead, _: Recorded, __: PersonalDataErased) -> None:
+    """Why it was paused, somebody typed; why an owner was late is a code."""
+    if pause := lead.tasks.get(PAUSE):
+        pause.reason = None
+
+
 _HANDLERS: Mapping[type[Event], Callable[[_Lead, Recorded, Any], None]] = {
     t.FirstFollowUpTaskIssued: _issued,
     t.TaskScheduled: _scheduled,
@@ -335,6 +344,7 @@ _HANDLERS: Mapping[type[Event], Callable[[_Lead, Recorded, Any], None]] = {
     e.LeadReleasedToPool: _released,
     e.LeadPaused: _paused,
     e.LeadResumed: _resumed,
+    PersonalDataErased: _erased,
 }
 
 EVENTS: tuple[type[Event], ...] = (
@@ -346,8 +356,9 @@ EVENTS: tuple[type[Event], ...] = (
 _TEXTLESS = (e.InfoChanged, e.LeadConverted, e.LeadAssigned, e.StageChanged)
 PROJECTION = Projection(
     "tasks",
-    3,
+    4,
     EVENTS,
     (TIMED, TASKS),
     masked(fold, textless=_TEXTLESS),
+    personal=True,
 )

@@ -2,7 +2,7 @@
 
 What an import brought is history and tells nobody; a paused lead reminds nobody (R107). Nobody is
 told what they have just done themselves: whoever claims a lead, or enters one for themselves,
-knows.
+knows. Messages about an erased lead no longer name the customer.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from typing import Any
 from aggregates.event import Event
 from aggregates.lead import events as e
 from aggregates.lead import time_events as t
-from aggregates.lead.expire import RESUME_AT
+from aggregates.lead.privacy_events import PersonalDataErased
 from aggregates.lead.timers import COMPLETE_INFO
 from aggregates.review.events import ReviewOpened
 from projections.messages import (
@@ -103,7 +103,7 @@ def _paused(c: Cause, _: e.LeadPaused) -> None:
 def _resumed(c: Cause, event: e.LeadResumed) -> None:
     """Whoever resumes it by hand knows; whoever got it meanwhile does not."""
     lead = c.subject
-    if event.reason == RESUME_AT or lead.untold:
+    if event.by_clock or lead.untold:
         c.tell(RESUMED, [lead.owner])
     lead.paused = lead.untold = False
 
@@ -147,6 +147,13 @@ def _overdue(c: Cause, event: t.TaskOverdue) -> None:
     c.tell(NOBODYS_TASK, event.supervisors, due_at=event.occurred_at, task=event.task)
 
 
+def _erased(c: Cause, _: PersonalDataErased) -> None:
+    c.subject.customer = None
+    for (subject, _id), message in c.messages.items():
+        if subject == c.recorded.stream:
+            message.customer = None
+
+
 def _review(c: Cause, event: ReviewOpened) -> None:
     c.tell(
         REVIEW,
@@ -178,5 +185,6 @@ HANDLERS: Mapping[type[Event], Callable[[Cause, Any], None]] = {
     t.FirstResponseBreached: _breached,
     t.EscalatedToSupervisor: _escalated,
     t.TaskOverdue: _overdue,
+    PersonalDataErased: _erased,
     ReviewOpened: _review,
 }

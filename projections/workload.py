@@ -14,6 +14,7 @@ from uuid import UUID
 
 from aggregates.event import Event, Recorded
 from aggregates.lead import events as e
+from aggregates.lead.privacy_events import PersonalDataErased
 from aggregates.lead.state import UNASSIGNED
 from projections.base import Projection, Table, WorkingSet
 from projections.openness import FLAGS
@@ -33,12 +34,14 @@ class CarriedRow:
     merged: bool = False
     converted: bool = False
     invalidated: bool = False
+    erased: bool = False
     waits_since: int | None = None
 
     @property
     def is_open(self) -> bool:
         """Something is still to become of it."""
-        return self.captured and not (self.merged or self.converted or self.invalidated)
+        closed = self.merged or self.converted or self.invalidated or self.erased
+        return self.captured and not closed
 
     @property
     def counts(self) -> bool:
@@ -63,7 +66,7 @@ CARRIED = Table(
     indexes=(
         "(waits_since) WHERE waits_since IS NOT NULL",
         "(pooled_since) WHERE pool IS NOT NULL",
-        "(owner, lead) WHERE captured AND NOT (merged OR converted OR invalidated)",
+        "(owner, lead) WHERE captured AND NOT (merged OR converted OR invalidated OR erased)",
     ),
 )
 PEOPLE = Table("people", PersonRow, key=("person",), whole=True)
@@ -73,6 +76,7 @@ EVENTS: tuple[type[Event], ...] = (
     e.LeadLabelled, e.LabelOverridden, e.LeadPaused, e.LeadResumed, e.LeadsMerged, e.MergeUndone,
     e.LeadInvalidated, e.LeadReopened, e.LeadConverted, e.ConversionReversed,
     e.LeadAssigned, e.LeadReassigned, e.LeadHandedOver, e.LeadReleasedToPool, e.LeadClaimed,
+    PersonalDataErased,
 )  # fmt: skip
 
 
@@ -139,4 +143,4 @@ def _change(row: CarriedRow, recorded: Recorded) -> None:
             pass  # neither owner nor pool changes
 
 
-PROJECTION = Projection("workload", 2, EVENTS, (CARRIED, PEOPLE), fold)
+PROJECTION = Projection("workload", 3, EVENTS, (CARRIED, PEOPLE), fold)

@@ -12,16 +12,27 @@ from typing import Any
 from uuid import UUID
 
 from tests import (
+    checker_accesses,
     checker_notifications,
     checker_reviewing,
     checker_sla,
     checker_tasks,
     checker_workload,
 )
-from tests.checker_lead import CONVERSION, LABELS, OWNED, TAKEN, lead, standing, without_contacts
+from tests.checker_lead import (
+    CONVERSION,
+    ERASED,
+    LABELS,
+    OWNED,
+    TAKEN,
+    lead,
+    standing,
+    without_contacts,
+)
 
 Row = dict[str, Any]
 
+CONTACT, FILE = "lead.follow-up-recorded", "lead.attachment-added"
 CONVERSION_TOPICS = {
     *OWNED, "lead.captured", "lead.released-to-pool", "lead.info-changed",
     "lead.merged", "lead.merge-undone",
@@ -33,11 +44,11 @@ TOPICS = {
     | {"lead.info-marked-incomplete", "lead.info-completed", "lead.attachment-added", *LABELS}
     | {"lead.duplicate-suspected", "lead.duplicate-dismissed", "lead.screened", "lead.shared"}
     | {"lead.paused", "lead.resumed", "lead.assignment-failed", "lead.team-changed"}
-    | checker_tasks.CLOCKS,
-    "follow_ups": {"lead.follow-up-recorded"},
+    | {ERASED, *checker_tasks.CLOCKS},
+    "follow_ups": {CONTACT, ERASED},
     "stages": {"lead.stage-changed"},
     "conversions": CONVERSION_TOPICS,
-    "attachments": {"lead.attachment-added"},
+    "attachments": {FILE, ERASED},
     "duplicates": {"lead.duplicate-suspected", "lead.duplicate-dismissed"},
     "workload": checker_workload.TOPICS,
     "tasks": checker_tasks.TOPICS,
@@ -46,6 +57,7 @@ TOPICS = {
     "reviewing": checker_reviewing.TOPICS,
     "reviews": checker_reviewing.REVIEWS,
     "notifications": checker_notifications.TOPICS,
+    "accesses": checker_accesses.TOPICS,
 }
 
 
@@ -105,12 +117,16 @@ def leads(facts: Iterable[Fact]) -> dict[str, list[Row]]:
 
 def follow_ups(facts: Iterable[Fact]) -> dict[str, list[Row]]:
     """Table `follow_ups`."""
-    return {"follow_ups": [_contact(f) for f in facts if f.topic in TOPICS["follow_ups"]]}
+    facts = list(facts)
+    rows = [_contact(f) for f in facts if f.topic == CONTACT]
+    return {"follow_ups": _emptied(rows, facts, "content", "feedback", "next_step")}
 
 
 def attachments(facts: Iterable[Fact]) -> dict[str, list[Row]]:
     """Table `attachments`."""
-    return {"attachments": [_file(f) for f in facts if f.topic in TOPICS["attachments"]]}
+    facts = list(facts)
+    rows = [_file(f) for f in facts if f.topic == FILE]
+    return {"attachments": _emptied(rows, facts, "name", "warning")}
 
 
 def duplicates(facts: Iterable[Fact]) -> dict[str, list[Row]]:
@@ -173,6 +189,7 @@ FOLDS: dict[str, Callable[[Iterable[Fact]], dict[str, list[Row]]]] = {
     "reviewing": checker_reviewing.reviewing,
     "reviews": checker_reviewing.reviews,
     "notifications": checker_notifications.notifications,
+    "accesses": checker_accesses.accesses,
 }
 
 
@@ -224,6 +241,16 @@ def _rates(facts: Iterable[Fact]) -> tuple[dict[int, tuple[int, int]], list[Row]
 
 def _channel(source: str | None) -> str:
     return source or "(missing)"
+
+
+def _emptied(rows: list[Row], facts: Iterable[Fact], *names: str) -> list[Row]:
+    """Of an erased lead nothing is left of what people typed."""
+    """What people typed before their lead was erased is gone."""
+    erased = {fact.stream: fact.position for fact in facts if fact.topic == ERASED}
+    return [
+        row | dict.fromkeys(names) if row["position"] < erased.get(row["lead"], 0) else row
+        for row in rows
+    ]
 
 
 def _contact(fact: Fact) -> Row:

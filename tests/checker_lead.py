@@ -4,6 +4,7 @@ Free text may hold mobile numbers (eleven digits, from 1) and e-mail addresses.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +21,8 @@ PROFILE = (
     "source", "industry", "region", "customer_type", "campaign", "customer", "contact",
     "contact_title", "phone", "email", "need", "owner", "team", "level", "segment",
 )  # fmt: skip
+HIDDEN = ["(hidden)"]
+MOBILE = re.compile(r"(?:86)?1[3-9]\d{9}")
 TYPED = ("customer", "contact", "contact_title", "need")
 LABELS = ("lead.labelled", "lead.label-overridden", "lead.label-cleared")
 TAKEN = ("lead.reassigned", "lead.handed-over", "lead.claimed")
@@ -29,6 +32,8 @@ CONVERSION = ("lead.converted", "lead.conversion-reversed")
 LOSS = ("lead.invalidated", "lead.reopened")
 MERGE = ("lead.merged", "lead.merge-undone")
 PAUSE = ("lead.paused", "lead.resumed")
+ERASED = "lead.personal-data-erased"
+PERSONAL = ("customer", "contact", "contact_title", "phone", "email", "need")
 
 
 def lead(own: History) -> Row:
@@ -40,6 +45,9 @@ def lead(own: History) -> Row:
     moves = [f for f in own if f.topic == "lead.stage-changed"]
     losses = standing(own, *LOSS)
     merges = standing(own, *MERGE)
+    erasures = [f for f in own if f.topic == ERASED]
+    left = [f for f in own if not erasures or f.position > erasures[-1].position]
+    personal = dict(p for f in left for p in f.values if p[0] in PERSONAL)
     return {
         "lead": own[0].stream,
         "captured": first is not None,
@@ -47,7 +55,8 @@ def lead(own: History) -> Row:
         "captured_position": first.position if first else None,
         **{n: first.data.get(n) if first else None
            for n in ("code", "external_id", "source_system")},
-        **{name: _shown(name, latest.get(name)) for name in PROFILE},
+        **{name: _shown(name, (personal if name in PERSONAL else latest).get(name))
+           for name in PROFILE},
         **_attributes(own, first),
         "first_owner": owners[0] if owners else None,
         "owners": list(dict.fromkeys(owners)),
@@ -67,6 +76,7 @@ def lead(own: History) -> Row:
         **_judged(own),
         **_ownership(own),
         **_pauses(own),
+        "erased_at": (erasures[0].at or erasures[0].recorded_at) if erasures else None,
         "version": own[-1].version,
         "position": own[-1].position,
         "recorded_at": own[-1].recorded_at,
@@ -75,19 +85,33 @@ def lead(own: History) -> Row:
 
 def _attributes(own: History, first: "Fact | None") -> Row:
     """Further values: a history's stay and have a masked twin; what people typed is hidden, unless
-    it is a number or a truth value.
+    it is a number or a truth value. Under what is hidden lies the last value that is not; an
+    erasure brings that back.
     """
-    kept, twins = {}, {}
-    said = {n: (v, fact) for fact in own for n, v in fact.values if n not in PROFILE}
-    for name, (value, fact) in said.items():
-        shown = without_contacts(value) if isinstance(value, str) else value
-        if not _typed(fact, first):
-            kept[name] = value
-            twins |= {name: shown} if shown != value else {}
-        else:
-            counts = not value or isinstance(value, bool | int | float)
-            kept[name] = shown if counts else "(hidden)"
-    return {"attributes": kept, "masked_attributes": twins}
+    kept, twins, covered = {}, {}, {}
+    erased = max((f.position for f in own if f.topic == ERASED), default=0)
+    said: defaultdict[str, list[list[Any]]] = defaultdict(list)
+    for fact in own:
+        for name, value in fact.values:
+            shown = _attribute(value, typed=_typed(fact, first))
+            if name not in PROFILE and (shown != HIDDEN or fact.position > erased):
+                said[name].append(shown)
+    for name, values in said.items():
+        kept[name], *twin = values[-1]
+        twins.update((name, one) for one in twin)
+        clear = [shown for shown in values if shown != HIDDEN]
+        if values[-1] == HIDDEN and clear:
+            covered[name] = clear[-1]
+    return {"attributes": kept, "masked_attributes": twins, "covered": covered}
+
+
+def _attribute(value: Any, *, typed: bool) -> list[Any]:
+    """What is kept of a value, and what is shown of it where that is something else."""
+    shown = without_contacts(value) if isinstance(value, str) else value
+    if typed:
+        figure = isinstance(value, bool | int | float) and not MOBILE.fullmatch(f"{value:.0f}")
+        return [shown] if not value or figure else HIDDEN
+    return [value] if shown == value else [value, shown]
 
 
 def _typed(fact: "Fact", first: "Fact | None") -> bool:
@@ -114,7 +138,7 @@ def _pauses(own: History) -> Row:
     return {
         "paused": bool(lasting),
         "paused_since": lasting[0].at if lasting else None,
-        "pause_reason": without_contacts(lasting[-1].data["reason"]) if lasting else None,
+        "pause_reason": without_contacts(lasting[-1].data.get("reason")) if lasting else None,
         "resume_at": datetime.fromisoformat(until) if until else None,
         "paused_seconds": seconds,
     }

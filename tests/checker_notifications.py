@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from uuid import UUID, uuid5
 
-from tests.checker_lead import CONVERSION, OWNED, PAUSE, standing, without_contacts
+from tests.checker_lead import CONVERSION, ERASED, OWNED, PAUSE, standing, without_contacts
 
 if TYPE_CHECKING:
     from tests.checker_fold import Fact
@@ -20,7 +20,6 @@ Row = dict[str, Any]
 
 NAMES = UUID("c1f5a9f2-53a0-4c0b-8f6e-6d6e7b0c4a35")
 NEWS = timedelta(minutes=1)
-BY_ITSELF = "the time to resume had come"
 CAPTURED, ASSIGNED, CLAIMED = "lead.captured", "lead.assigned", "lead.claimed"
 PASSED_ON = ("lead.reassigned", "lead.handed-over")
 POOLED, CONTACT = "lead.released-to-pool", "lead.follow-up-recorded"
@@ -31,7 +30,7 @@ OVERDUE, REVIEW = "lead.task-overdue", "review.opened"
 BECAME = {f"notification.{state}": state for state in ("sent", "dead", "retried", "read")}
 TOPICS = {
     *OWNED, *PAUSE, *BECAME, CAPTURED, POOLED, CONTACT, CONVERSION[0], "lead.info-changed",
-    ISSUED, SCHEDULED, FAILED, INCOMPLETE, BREACHED, ESCALATED, OVERDUE, REVIEW,
+    ISSUED, SCHEDULED, FAILED, INCOMPLETE, BREACHED, ESCALATED, OVERDUE, REVIEW, ERASED,
 }  # fmt: skip
 
 
@@ -99,7 +98,7 @@ def _told(before: History, fact: "Fact") -> Iterator[Told]:
     said = fact.data
     match fact.topic:
         case "lead.resumed":
-            if said.get("reason") == BY_ITSELF or _is_untold(before):
+            if said.get("by_clock") or _is_untold(before):
                 yield Told("resumed", [_said(before, "owner")])
         case "lead.assignment-failed":
             yield Told("assignment-failed", said.get("supervisors") or [])

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
-from tests.checker_lead import without_contacts
+from tests.checker_lead import ERASED, without_contacts
 
 if TYPE_CHECKING:
     from tests.checker_fold import Fact
@@ -26,6 +26,7 @@ FLAGS = {
     "converted": ("lead.converted", "lead.conversion-reversed"),
     "invalidated": ("lead.invalidated", "lead.reopened"),
     "paused": ("lead.paused", "lead.resumed"),
+    "erased": (ERASED, ERASED),
 }
 ANEW = ("lead.reopened", DISMISSED)
 BEGINS = {
@@ -50,7 +51,7 @@ TOPICS = {
     "lead.stage-changed", "lead.assignment-failed",
     "lead.team-changed", "lead.released-to-pool",
 }  # fmt: skip
-CLOSES = ("lead.invalidated", "lead.converted")
+CLOSES = ("lead.invalidated", "lead.converted", ERASED)
 RINGS = {*LAPSES, "lead.resumed"}
 SAYS = (
     "since", "owner", "team", "task", "late_reason", "resume_at", "unassignable_since",
@@ -119,7 +120,7 @@ def _standing(own: History) -> Row:
         "proposed_position": proposal.position if proposal else None,
         "evidence": proposal.data.get("evidence", {}) if proposal else {},
         "stands": proposal is not None and not any(
-            f.topic in (DISMISSED, "lead.invalidated", "lead.converted")
+            f.topic in (DISMISSED, *CLOSES)
             or (f.topic == FOLLOW_UP and f.data["connected"])
             for f in own if f.position > proposal.position
         ),
@@ -131,7 +132,11 @@ def _effort(own: History) -> Row:
     since = [f for f in own if anew is None or f.position > anew.position]
     tries = [f for f in since if f.topic == FOLLOW_UP]
     changed = _last(
-        since, lambda f: f.topic == "lead.info-changed" and "phone" in f.data.get("details", {})
+        since,
+        lambda f: (
+            f.topic == ERASED
+            or (f.topic == "lead.info-changed" and "phone" in f.data.get("details", {}))
+        ),
     )
     wrong = [f for f in tries if f.data.get("outcome") == "wrong_number"]
     reached = [f for f in tries if f.data["connected"]]
@@ -233,7 +238,7 @@ def _found(own: History) -> dict[tuple[str, int], tuple[Any, ...]]:
     if flags["merged"] or not (places or flags["paused"] or _said(own, "owner") is None):
         return {}
     lead = _standing(own)
-    is_open = lead["captured"] and not (lead["converted"] or lead["invalidated"])
+    is_open = lead["captured"] and not (lead["converted"] or lead["invalidated"] or lead["erased"])
     found: dict[tuple[str, int], tuple[Any, ...]] = {}
     for nr, place in enumerate(places):
         lapse = _lapse(own, place)

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from tests.checker_lead import without_contacts
+from tests.checker_lead import ERASED, without_contacts
 
 if TYPE_CHECKING:
     from tests.checker_fold import Fact
@@ -22,6 +22,7 @@ FLAGS = {
     "merged": ("lead.merged", "lead.merge-undone"),
     "converted": ("lead.converted", "lead.conversion-reversed"),
     "invalidated": ("lead.invalidated", "lead.reopened"),
+    "erased": (ERASED, ERASED),
 }
 MOVES = ("lead.reassigned", "lead.handed-over", "lead.claimed", "lead.released-to-pool")
 TELLING = ("lead.captured", "lead.info-changed", "lead.converted", "lead.assigned")
@@ -186,7 +187,7 @@ def _due_at(began: "Fact", name: str, later: Sequence["Fact"]) -> datetime | Non
 
 def _reason(began: "Fact", name: str, later: Sequence["Fact"]) -> str | None:
     if name == "pause":
-        return without_contacts(began.data["reason"])
+        return without_contacts(began.data.get("reason"))
     told = [f.data["reason"] for f in later if f.topic == "lead.late-reason-recorded"]
     return without_contacts(told[-1]) if told and name == "late-reason" else None
 
@@ -261,6 +262,7 @@ def _last(topics: Sequence[str], pair: tuple[str, str]) -> str | None:
 def _is_open(own: Sequence["Fact"]) -> bool:
     topics = [fact.topic for fact in own]
     closed = (
-        _last(topics, FLAGS[f]) == FLAGS[f][0] for f in ("merged", "converted", "invalidated")
+        _last(topics, FLAGS[f]) == FLAGS[f][0]
+        for f in ("merged", "converted", "invalidated", "erased")
     )
     return "lead.captured" in topics and not any(closed)

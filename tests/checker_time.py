@@ -89,13 +89,13 @@ def recorded(own: Sequence[Fact]) -> Iterator[Item]:
 def schedule(own: Sequence[Fact], rules: Rules, until: datetime) -> list[Item]:
     """What time had to do to a lead, from what else happened to it."""
     lead = TimedLead(rules)
-    for _ in _lived(lead, own):
+    for _ in lived(lead, own):
         pass
     lead.ring(until)
     return lead.items
 
 
-def _lived(lead: TimedLead, own: Sequence[Fact]) -> Iterator[Fact]:
+def lived(lead: TimedLead, own: Sequence[Fact]) -> Iterator[Fact]:
     """Let everything happen to the lead; yields each change of its clocks where that stands."""
     for sweep, command in _commands(own):
         moves = [fact for fact in command if fact.topic == "lead.deadlines-moved"]
@@ -113,7 +113,7 @@ def _lived(lead: TimedLead, own: Sequence[Fact]) -> Iterator[Fact]:
 def _moved_faults(own: Sequence[Fact], rules: Rules) -> Iterator[str]:
     """Where the log says that clocks are due at another instant now, they are."""
     lead = TimedLead(rules)
-    for move in _lived(lead, own):
+    for move in lived(lead, own):
         for clock in move.data["clocks"]:
             due = lead.due(clock["name"])
             if due and not lead.paused and as_text(due) != as_text(clock["due_at"]):

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from tests.checker_lead import ERASED
+
 if TYPE_CHECKING:
     from tests.checker_fold import Fact
 
@@ -18,7 +20,7 @@ TOPICS = {
     "lead.conversion-reversed", "lead.labelled", "lead.label-overridden", "lead.captured",
     "lead.stage-changed", "lead.info-changed", "lead.paused", "lead.merged", "lead.invalidated",
     "lead.assigned", "lead.reassigned", "lead.handed-over", "lead.released-to-pool",
-    "lead.claimed", "lead.converted",
+    "lead.claimed", "lead.converted", ERASED,
 }  # fmt: skip
 DETAILED = {"lead.captured", "lead.info-changed", "lead.assigned", "lead.converted"}
 GIVEN = {"lead.assigned", "lead.handed-over"}
@@ -28,6 +30,7 @@ PAIRS = {
     "merged": ("lead.merged", "lead.merge-undone"),
     "converted": ("lead.converted", "lead.conversion-reversed"),
     "invalidated": ("lead.invalidated", "lead.reopened"),
+    "erased": (ERASED, ERASED),
 }
 
 

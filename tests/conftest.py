@@ -1,6 +1,8 @@
 """What every suite shares: one fast PostgreSQL per run, and a fresh migrated database per test."""
 
+import base64
 import os
+import secrets
 import shutil
 import socket
 import tempfile
@@ -12,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from adapters import keyring
 from adapters.embedded import Cluster
 from adapters.postgres.migrate import ensure_database, migrate
 
@@ -50,8 +53,17 @@ def run_dir() -> Iterator[Path]:
         _remove(directory)
     directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_memory()))
     directory.chmod(0o755)
+    (directory / "master.key").write_text(base64.b64encode(secrets.token_bytes(32)).decode())
+    os.environ["LEADLOG_MASTER_KEY_FILE"] = str(directory / "master.key")
+    os.environ["LEADLOG_SIGNING_KEY_FILE"] = str(directory / "signing.key")
     yield directory
     _remove(directory)
+
+
+@pytest.fixture(autouse=True)
+def _own_keyring(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """A test that opens a database by other master keys leaves those of the next test alone."""
+    monkeypatch.setattr(keyring, "_in_use", {})
 
 
 @pytest.fixture
@@ -88,6 +100,13 @@ def dsn(cluster: Cluster, template: str) -> Iterator[str]:
         yield dsn
 
 
+@pytest.fixture(scope="module")
+def module_dsn(cluster: Cluster, template: str) -> Iterator[str]:
+    """One that the tests of a module share, for those that only look at a service."""
+    with _database(cluster, template) as dsn:
+        yield dsn
+
+
 @pytest.fixture
 def second_dsn(cluster: Cluster, template: str) -> Iterator[str]:
     """Another one, to compare with."""
@@ -106,6 +125,8 @@ def empty_dsn(cluster: Cluster) -> Iterator[str]:
 def _database(cluster: Cluster, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     _administer(cluster, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    keys = Path(os.environ["LEADLOG_MASTER_KEY_FILE"])
+    os.environ["LEADLOG_ERASURE_LIST"] = str(keys.with_name(f"{name}.erasures"))
     yield cluster.dsn(name)
     _administer(cluster, f"DROP DATABASE {name} WITH (FORCE)")
 

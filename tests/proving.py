@@ -1,4 +1,4 @@
-"""A log to seal and to tamper with, and the Go program that verifies what we prove."""
+"""A log to cover by checkpoints and to tamper with, and the Go program that verifies what we prove."""
 
 import json
 import shutil
@@ -17,9 +17,9 @@ import pytest
 from adapters.event_leaf import StoredEvent, recorded_us
 from adapters.key_file import KeyFile
 from adapters.postgres.codec import encode, encode_meta
-from adapters.postgres.sealing import ROLE, seal
+from adapters.postgres.checkpointing import ROLE, make_checkpoint
 from adapters.postgres.tables import connect
-from adapters.postgres.tile_store import Sealed
+from adapters.postgres.tile_store import StoredCheckpoint
 from aggregates.event import Event, Meta
 from aggregates.lead import events as e
 
@@ -64,10 +64,10 @@ def some_event(rng: Random) -> Event:
     return e.StageChanged(occurred_at=AT, stage=rng.choice(STAGES))
 
 
-def sealed(dsn: str, keys: KeyFile) -> Sealed:
+def checkpointed(dsn: str, keys: KeyFile) -> StoredCheckpoint:
     """The newest checkpoint, made now."""
     with connect(dsn, ROLE, autocommit=True) as conn:
-        found = seal(conn, keys)
+        found = make_checkpoint(conn, keys)
     assert found
     return found
 

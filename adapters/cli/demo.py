@@ -50,7 +50,7 @@ def demo(
     with open_database(settings) as handle:
         _fill_once(settings, handle.dsn, Demo(seed, leads, end - length, end))
         catch_up(handle.dsn)
-        first_administrator(handle.dsn, settings.data_dir)
+        first_administrator(handle.dsn, settings.data_dir, settings.token_days)
         _show_reports(handle.dsn, settings)
         if no_serve:
             return

@@ -34,9 +34,9 @@ from adapters.postgres.lead_refs import find_lead
 from adapters.postgres.log_check import Kept, check_log
 from adapters.postgres.proofs import prove
 from adapters.postgres.runner import catch_up
-from adapters.postgres.sealing import ROLE, seal, signer_in_use
+from adapters.postgres.checkpointing import ROLE, make_checkpoint, signer_in_use
 from adapters.postgres.tables import connect
-from adapters.postgres.tile_store import Unsealable, origin, public_keys
+from adapters.postgres.tile_store import BadTree, origin, public_keys
 from adapters.settings import Settings
 from adapters.signed_notes import BadNote, Verifier, read_checkpoint
 from aggregates.lead.replay import Told, replay
@@ -90,8 +90,8 @@ def checkpoint(database: DatabaseOption = None) -> None:
     settings = Settings.load(database=database)
     with opened(database) as handle, connect(handle.dsn, ROLE, autocommit=True) as conn:
         try:
-            sealed = seal(conn, KeyFile(settings.signing_key_path))
-        except Unsealable as error:
+            sealed = make_checkpoint(conn, KeyFile(settings.signing_key_path))
+        except BadTree as error:
             raise Failed(str(error)) from None
     if sealed is None:
         raise Failed("the log has no events yet: there is nothing to seal")
@@ -120,7 +120,7 @@ def _exported(dsn: str, lead: str, keys: KeyFile, zone: ZoneInfo) -> tuple[bytes
         stream = find_lead(conn, lead)
     try:
         with connect(dsn, ROLE, autocommit=True) as conn:
-            seal(conn, keys)
+            make_checkpoint(conn, keys)
             with conn.transaction():
                 conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 found = prove(conn, stream) if stream else None
@@ -128,7 +128,7 @@ def _exported(dsn: str, lead: str, keys: KeyFile, zone: ZoneInfo) -> tuple[bytes
                     raise Failed(f"no lead is called {lead}")
                 verifiers = tuple(str(k.verifier) for k in public_keys(conn))
                 signer, name = signer_in_use(conn, keys), origin(conn)
-    except Unsealable as error:
+    except BadTree as error:
         raise Failed(str(error)) from None
     events = tuple(proven(event, proof) for event, proof in found.events)
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"

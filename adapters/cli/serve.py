@@ -16,11 +16,12 @@ import typer
 from adapters.cli import Failed, app
 from adapters.cli.options import DatabaseOption, opened
 from adapters.database import open_database
+from adapters.logs import log_discreetly
 from adapters.settings import Settings
 
 PARENT = "LEADLOG_PARENT"
 LOOK_SECONDS = 0.5
-EVERYTHING = "project,process,notify"
+EVERYTHING = "project,process,notify,seal"
 
 
 @app.command()
@@ -33,6 +34,7 @@ def serve(
 ) -> None:
     """Run the API and the worker until interrupted; requests under way are finished first."""
     settings = Settings.load(database=database, host=host, port=port)
+    log_discreetly()
     from adapters.cli.service import run_service  # noqa: PLC0415 - slow to import
 
     # uvicorn finishes what is under way, then hands the signal on: leave in order, not at once.
@@ -47,7 +49,7 @@ def worker(
     only: Annotated[str, typer.Option(help="What to do, separated by commas.")] = EVERYTHING,
     database: DatabaseOption = None,
 ) -> None:
-    """Keep the read models at the end of the log, act on time and rules, send messages."""
+    """Keep the read models at the end of the log, act on time and rules, send messages, seal."""
     from adapters.background import DUTIES, work  # noqa: PLC0415 - slow to import
 
     wanted = only.split(",")
@@ -59,6 +61,7 @@ def worker(
     if parent := os.environ.get(PARENT):
         threading.Thread(target=_end_with, args=(int(parent), stop), daemon=True).start()
     settings = Settings.load(database=database)
+    log_discreetly()
     with open_database(settings) as handle:
         work(handle.dsn, settings, wanted, stop)
 

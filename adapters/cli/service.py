@@ -16,10 +16,12 @@ import uvicorn
 
 from adapters.cli.serve import PARENT
 from adapters.database import Database
+from adapters.http_protocol import bounded
 from adapters.people import first_administrator
 from adapters.settings import Settings, StartupError
 from adapters.simulated import going_by
 from api.app import create_app
+from api.headers import PLAIN
 
 logger = logging.getLogger("leadlog.serve")
 
@@ -40,16 +42,20 @@ def _serve(
     settings: Settings, database: Database, listener: socket.socket, *, with_worker: bool
 ) -> None:
     service = create_app(settings, database.dsn)
-    if token := first_administrator(database.dsn, settings.data_dir):
+    if token := first_administrator(database.dsn, settings.data_dir, settings.token_days):
         typer.echo(f"administrator's token (shown once): {token}")
     config = uvicorn.Config(
         service,
         loop="uvloop",
-        http="httptools",
+        http=bounded(settings, PLAIN),
+        ws="none",
         access_log=False,
+        log_config=None,  # as everything else: adapters/logs.py
         log_level="warning",
         server_header=False,
-        proxy_headers=False,  # nothing here asks for the client's address
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     with _Keeper(settings, database, with_worker=with_worker):

@@ -3,14 +3,25 @@
 An upload that breaks off leaves chunks that no event names: nobody sees them, and the same upload,
 sent again, goes on from there.
 
-The chunks lie in clear: who reads the database or a backup of it reads the files.
+Each chunk is sealed with the key of its lead, at its place; an erasure deletes the chunks and
+destroys the key.
 """
 
 from collections.abc import AsyncIterable, AsyncIterator
 from uuid import UUID
 
+from adapters.keyring import LeadKey, keyring
 from adapters.postgres.session import Session
+from aggregates.lead.guards import Erased
 
+# A lead without anything personal may have no key yet; one that was erased gets none.
+MAKE_KEY = "SELECT privacy.make_key(%b, %b)"
+KEY = (
+    "INSERT INTO privacy.keys (stream, wrapped) SELECT %b, %b"
+    " WHERE NOT EXISTS (SELECT FROM privacy.erasures e WHERE e.stream = %b)"
+    " ON CONFLICT (stream) DO NOTHING RETURNING stream"
+)
+KEY = "SELECT wrapped FROM privacy.keys WHERE stream = %b"
 KEEP = (
     "INSERT INTO log.attachments (attachment, chunk, data) VALUES (%b, %b, %b)"
     " ON CONFLICT (attachment, chunk) DO NOTHING RETURNING chunk"
@@ -24,24 +35,42 @@ class AttachmentStore:
     def __init__(self, dsn: str, *, role: str = "leadlog_writer") -> None:
         self._writes, self._reads = Session(dsn, role), Session(dsn, role)
 
-    async def keep(self, attachment: UUID, chunks: AsyncIterable[bytes]) -> None:
+    async def keep(self, lead: UUID, attachment: UUID, chunks: AsyncIterable[bytes]) -> None:
         """Store the content durably; chunks that are there already stay as they are.
 
-        Raises Unavailable when the database does not answer.
+        Raises Unavailable when the database does not answer, Refusal when the lead was erased.
         """
+        key = await self._key(self._writes, lead) or await self._new_key(lead)
         number = 0
         async for data in chunks:
-            await self._writes.rows(KEEP, (attachment, number, data))
+            sealed = key.seal(_place(attachment, number), data)
+            await self._writes.rows(KEEP, (attachment, number, sealed))
             number += 1
 
-    async def chunks(self, attachment: UUID) -> AsyncIterator[bytes]:
-        """The content, in order; nothing for an unknown attachment."""
+    async def chunks(self, lead: UUID, attachment: UUID) -> AsyncIterator[bytes]:
+        """The content, in order; nothing for an unknown attachment, or of an erased lead."""
+        key = await self._key(self._reads, lead)
         number = 0
-        while rows := await self._reads.rows(READ, (attachment, number)):
-            yield bytes(rows[0][0])
+        while key and (rows := await self._reads.rows(READ, (attachment, number))):
+            yield key.open(_place(attachment, number), bytes(rows[0][0]))
             number += 1
 
     async def close(self) -> None:
         """Close the connections."""
         await self._writes.close()
         await self._reads.close()
+
+    async def _key(self, session: Session, lead: UUID) -> LeadKey | None:
+        rows = await session.rows(KEY, (lead,))
+        return keyring().unwrap(lead, rows[0][0]) if rows else None
+
+    async def _new_key(self, lead: UUID) -> LeadKey:
+        _, wrapped = keyring().make(lead)
+        await self._writes.rows(MAKE_KEY, (lead, wrapped))
+        if key := await self._key(self._writes, lead):
+            return key
+        raise Erased
+
+
+def _place(attachment: UUID, chunk: int) -> str:
+    return f"attachment {attachment}/{chunk}"

@@ -19,11 +19,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 from psycopg import IsolationLevel
 
+from adapters.keyring import LeadKey, keyring
 from adapters.postgres.codec import encode
+from adapters.postgres.encryption import keys_of, sealer
 from adapters.postgres.tables import Connection, connect
 from aggregates.directory.events import PersonAdded, TeamAdded
 from aggregates.directory.state import person_id, team_id
 from aggregates.event import Event
+from aggregates.personal import personal_values, without_personal
 from aggregates.values import format_codes, local_date
 from commands.history import Fact, row_id, source_id
 from commands.marks import Mark, of_details
@@ -52,6 +55,9 @@ COPY = (
     " recorded_at) FROM STDIN (FORMAT BINARY)"
 )
 COPY_TYPES = ("uuid", "int8", "text", "bytea", "int8", "timestamptz")
+ERASED = "SELECT stream FROM privacy.erasures WHERE stream = ANY (%b::uuid[])"
+COPY_KEYS = "COPY privacy.keys (stream, wrapped) FROM STDIN (FORMAT BINARY)"
+KEY_TYPES = ("uuid", "bytea")
 COPY_MARKS = "COPY log.marks (mark, stream, position) FROM STDIN (FORMAT BINARY)"
 MARK_TYPES = ("bytea", "uuid", "int8")
 
@@ -128,43 +134,52 @@ class HistoryLog:
         codes = self._codes(facts, local_date(stamp, self._zone))
         start = position
         marks: list[tuple[bytes, UUID, int]] = []
+        unknown = {s: entry for s, entry in named.items() if s not in versions}
+        keys = self._keys({fact.stream for fact in facts} & versions.keys())
         with self._conn.cursor() as cursor, cursor.copy(COPY) as copy:
             copy.set_types(COPY_TYPES)
-            for stream, topic, state, claims in self._events(facts, named, versions, codes):
+            for stream, event, meta, claims in self._events(facts, unknown, codes):
                 position += 1
                 version = versions[stream] = versions.get(stream, 0) + 1
-                copy.write_row((stream, version, topic, state, position, stamp))
+                if stream in keys.erased:  # nothing personal comes back with an import
+                    event, claims = without_personal(event), ()  # noqa: PLW2901
+                key = keys.of(stream) if personal_values(event) else None
+                state = encode(event, meta, sealer(key, stream, version, event.topic))
+                copy.write_row((stream, version, event.topic, state, position, stamp))
                 marks += [(mark, stream, position) for mark in claims]
-        self._claim(marks)
+        self._store(COPY_MARKS, MARK_TYPES, marks)
+        self._store(COPY_KEYS, KEY_TYPES, keys.made)
         return int(position - start)
 
-    def _claim(self, marks: Sequence[tuple[bytes, UUID, int]]) -> None:
-        if marks:
-            with self._conn.cursor() as cursor, cursor.copy(COPY_MARKS) as copy:
-                copy.set_types(MARK_TYPES)
-                for row in marks:
+    def _keys(self, streams: set[UUID]) -> "_Keys":
+        erased = self._conn.execute(ERASED, (list(streams),)).fetchall()
+        return _Keys(keys_of(self._conn, streams), frozenset(stream for (stream,) in erased))
+
+    def _store(self, copying: str, types: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            with self._conn.cursor() as cursor, cursor.copy(copying) as copy:
+                copy.set_types(types)
+                for row in rows:
                     copy.write_row(row)
 
     def _events(
         self,
         facts: Sequence[Fact],
-        named: Named,
-        versions: Mapping[UUID, int],
+        unknown: dict[UUID, Event],
         codes: Mapping[str, Iterator[str]],
-    ) -> Iterator[tuple[UUID, str, bytes, Iterable[bytes]]]:
-        """(stream, topic, state, marks): each row's event, behind the entries it needs."""
-        unknown = {s: entry for s, entry in named.items() if s not in versions}
+    ) -> Iterator[tuple[UUID, Event, msgspec.Raw, Iterable[bytes]]]:
+        """(stream, event, envelope, marks): each row's event, behind the entries it needs."""
         for fact in facts:
             meta = self._meta(fact.seq)
             if unknown:
                 for stream in _streams_named(fact):
                     if entry := unknown.pop(stream, None):
-                        yield stream, entry.topic, encode(entry, meta), ()
+                        yield stream, entry, meta, ()
             prefix = fact.prefix
             event = fact.event(next(codes[prefix]) if prefix else None)
             details = fact.values.get("details")
             claims = of_details(details, self._mark).values() if details else ()
-            yield fact.stream, event.topic, encode(event, meta), claims
+            yield fact.stream, event, meta, claims
 
     def _meta(self, seq: int) -> msgspec.Raw:
         """The envelope of a row's events."""
@@ -189,6 +204,22 @@ class HistoryLog:
         row = self._conn.execute(statement, params).fetchone()
         assert row is not None
         return row
+
+
+class _Keys:
+    """The keys of a batch's leads, but of those `erased`; `made`: those that are new, wrapped."""
+
+    def __init__(self, known: dict[UUID, LeadKey], erased: frozenset[UUID]) -> None:
+        self._known = known
+        self.erased = erased
+        self.made: list[tuple[UUID, bytes]] = []
+
+    def of(self, stream: UUID) -> LeadKey:
+        """A lead's key."""
+        if stream not in self._known:
+            self._known[stream], wrapped = keyring().make(stream)
+            self.made.append((stream, wrapped))
+        return self._known[stream]
 
 
 def _named(facts: Sequence[Fact]) -> Named:

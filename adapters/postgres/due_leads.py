@@ -14,7 +14,7 @@ NEXT = "SELECT min(rings_at) FROM {schema}.tasks WHERE rings_at IS NOT NULL"
 # Served by the index on arms_since, from where it was looked at last.
 UNARMED = (
     "SELECT lead, arms_since FROM {schema}.timed_leads WHERE arms_from >= %b AND arms_since > %b"
-    " AND captured AND NOT (merged OR converted OR invalidated)"
+    " AND captured AND NOT (merged OR converted OR invalidated OR erased)"
     " ORDER BY arms_since LIMIT %b"
 )
 

@@ -29,6 +29,7 @@ QUEUE = (
     f" JOIN leads named ON named.lead = s.other JOIN leads b ON b.lead = {survivor('named')}"
     f" WHERE {within('a')} AND {within('b')}"
     " AND s.position > %(after)s AND NOT a.merged AND a.lead <> b.lead"
+    " AND a.erased_at IS NULL AND b.erased_at IS NULL"
     " AND s.certain = coalesce(%(certain)s, s.certain)"
     " AND NOT EXISTS (SELECT FROM dismissals d"
     "  WHERE d.low = s.low AND d.high = s.high AND d.position > s.position)"

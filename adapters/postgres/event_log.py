@@ -4,17 +4,20 @@ All appends that wait in this process become one transaction in one round trip; 
 wait become one query, on a connection of their own so that they never queue behind a commit.
 """
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from adapters.keyring import LeadKey, keyring
 from adapters.postgres.batcher import Batcher
-from adapters.postgres.codec import decode_event, encode, encode_meta
+from adapters.postgres.codec import encode, encode_meta
+from adapters.postgres.encryption import opened, sealer
 from adapters.postgres.session import Session
 from aggregates.event import Event
+from aggregates.personal import personal_values
 from commands.ports import (
     MOST_STREAMS,
     NOBODY,
@@ -30,12 +33,16 @@ from commands.ports import (
 APPEND = (
     "SELECT command, outcome, position, stamp"
     " FROM log.append(%b::uuid[], %b::bytea[], %b::int[], %b::uuid[], %b::bigint[], %b::text[],"
-    " %b::bytea[], %b::timestamptz, %b::int[], %b::bytea[], %b::bigint[])"
+    " %b::bytea[], %b::timestamptz, %b::int[], %b::bytea[], %b::bigint[],"
+    " %b::int[], %b::uuid[], %b::bytea[])"
 )
+# The key of each stream, if it has one, ahead of its events.
 LOAD = (
-    "SELECT originator_id, topic, state FROM log.leadlog_events"
-    " WHERE originator_id = ANY (%b) ORDER BY originator_id, originator_version"
+    "SELECT stream, NULL::bigint, NULL::text, wrapped FROM privacy.keys WHERE stream = ANY (%b)"
+    " UNION ALL (SELECT originator_id, originator_version, topic, state FROM log.leadlog_events"
+    " WHERE originator_id = ANY (%b)) ORDER BY 1, 2 NULLS FIRST"
 )
+KEYS = "SELECT stream, wrapped FROM privacy.keys WHERE stream = ANY (%b)"
 FIND = (
     "SELECT l.command_id, l.fingerprint, e.originator_id, e.originator_version,"
     " CASE WHEN l.effect THEN l.position END, CASE WHEN l.effect THEN e.recorded_at END"
@@ -59,20 +66,23 @@ TAKE_CODES = "SELECT log.take_codes(%b::text, %b::date, %b::int)"
 MAX_COMMANDS_PER_COMMIT = 64
 MAX_STREAMS_PER_LOAD = 256
 MAX_COMMANDS_PER_LOOKUP = 256
+REMEMBERED_KEYS = 10_000
 
 Marks = Mapping[bytes, Holders]
 Placed = tuple[UUID, int, str | None, bytes | None]
 """A place in a stream and what stands there: version, topic, state; None = nothing happened."""
+StoredRow = tuple[int, str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAppend:
-    """An append as bytes; `marks` as in `NewEvents`."""
+    """An append as bytes; `marks` as in `NewEvents`, `new_keys` of streams are wrapped."""
 
     command_id: UUID
     fingerprint: bytes
     events: Sequence[Placed]
     marks: Mapping[bytes, int] = field(default_factory=dict)
+    new_keys: Mapping[UUID, bytes] = field(default_factory=dict)
 
     def keys(self) -> Iterator[Hashable]:
         """What must not meet itself in one commit: the command, every stream, a contested mark."""
@@ -102,6 +112,8 @@ class GroupCommitter:
         owners, streams, versions, topics, states = zip(*placed, strict=True)
         claims = [(i, *claim) for i, item in enumerate(batch, 1) for claim in item.marks.items()]
         claimants, marks, known = zip(*claims, strict=True) if claims else ((), (), ())
+        new_keys = [(i, *key) for i, item in enumerate(batch, 1) for key in item.new_keys.items()]
+        keepers, keyed, wrapped = zip(*new_keys, strict=True) if new_keys else ((), (), ())
         now = self._simulated_now() if self._simulated_now else None
         rows = await self._session.rows(
             APPEND,
@@ -110,7 +122,7 @@ class GroupCommitter:
                 [item.fingerprint for item in batch],
                 *map(list, (owners, streams, versions, topics, states)),
                 now,
-                *map(list, (claimants, marks, known)),
+                *map(list, (claimants, marks, known, keepers, keyed, wrapped)),
             ),
         )
         outcomes = {nr: Appended(Outcome(kind), pos, at) for nr, kind, pos, at in rows}
@@ -139,12 +151,30 @@ class PostgresEventLog:
             self._holders_many, max_batch=MAX_COMMANDS_PER_LOOKUP
         )
         self._take: Batcher[tuple[str, date], int] = Batcher(self._take_many, max_batch=1000)
+        self._find_key: Batcher[UUID, LeadKey | None] = Batcher(
+            self._find_keys, max_batch=MAX_COMMANDS_PER_LOOKUP
+        )
+        self._keys: OrderedDict[UUID, LeadKey] = OrderedDict()
 
     async def append(self, new: NewEvents) -> Appended:
-        """Append all or nothing; see the port."""
-        return await self._committer.append(
-            StoredAppend(new.meta.command_id, new.fingerprint, _placed(new), new.marks)
+        """Append all or nothing; see the port.
+
+        A key that is remembered is the stream's as long as its version is `after`: what destroys
+        it is an event. One that is made is a conflict where the stream has a key by now.
+        """
+        key, wrapped = await self._key_for(new)
+        done = await self._committer.append(
+            StoredAppend(
+                new.meta.command_id,
+                new.fingerprint,
+                _placed(new, key),
+                new.marks,
+                {new.stream: wrapped} if wrapped else {},
+            )
         )
+        if key and done.outcome is Outcome.APPENDED:
+            self._remember(new.stream, key)
+        return done
 
     async def load(self, stream: UUID) -> Sequence[Event]:
         """All events of a stream, in order."""
@@ -164,18 +194,58 @@ class PostgresEventLog:
 
     async def close(self) -> None:
         """Finish what is under way, then close the connections."""
-        under_way = (self._committer.append, self._load, self._find, self._holders, self._take)
-        for batcher in under_way:
+        writes, reads = (self._committer.append,), (self._load, self._find, self._holders)
+        for batcher in (*writes, *reads, self._find_key, self._take):
             await batcher.drain()
         for session in (self._writes, self._reads, self._numbers):
             await session.close()
 
     async def _load_many(self, streams: Sequence[UUID]) -> list[Sequence[Event] | Exception]:
-        rows = await self._reads.rows(LOAD, (list(set(streams)),))
-        found: defaultdict[UUID, list[tuple[str, bytes]]] = defaultdict(list)
-        for stream, topic, state in rows:
-            found[stream].append((topic, state))
-        return [_decoded(found[stream]) for stream in streams]
+        wanted = list(set(streams))
+        rows = await self._reads.rows(LOAD, (wanted, wanted))
+        found: defaultdict[UUID, list[StoredRow]] = defaultdict(list)
+        keys: dict[UUID, bytes] = {}
+        for stream, version, topic, state in rows:
+            if topic is None:
+                keys[stream] = state
+            else:
+                found[stream].append((version, topic, state))
+        return [self._decoded(stream, keys.get(stream), found[stream]) for stream in streams]
+
+    def _decoded(
+        self, stream: UUID, wrapped: bytes | None, stored: Sequence[StoredRow]
+    ) -> Sequence[Event] | Exception:
+        """A stream's events; what cannot be read is an answer to whoever asks for it alone."""
+        try:
+            key = keyring().unwrap(stream, wrapped) if wrapped else None
+            events = [opened(key, stream, *row) for row in stored]
+        except Exception as error:  # noqa: BLE001 - it belongs to the caller
+            return error
+        if key:
+            self._remember(stream, key)
+        else:
+            self._keys.pop(stream, None)
+        return events
+
+    async def _key_for(self, new: NewEvents) -> tuple[LeadKey | None, bytes | None]:
+        """The key for what is personal in the events, and the same wrapped when it is a new one."""
+        if not any(map(personal_values, new.events)):
+            return None, None
+        key = self._keys.get(new.stream)
+        if key is None and new.after:
+            key = await self._find_key(new.stream)
+        return (key, None) if key else keyring().make(new.stream)
+
+    def _remember(self, stream: UUID, key: LeadKey) -> None:
+        self._keys[stream] = key
+        self._keys.move_to_end(stream)
+        if len(self._keys) > REMEMBERED_KEYS:
+            self._keys.popitem(last=False)
+
+    async def _find_keys(self, streams: Sequence[UUID]) -> list[LeadKey | Exception | None]:
+        rows = await self._reads.rows(KEYS, (list(set(streams)),))
+        found = {stream: keyring().unwrap(stream, wrapped) for stream, wrapped in rows}
+        return [found.get(stream) for stream in streams]
 
     async def _find_many(self, commands: Sequence[UUID]) -> list[Noted | Exception | None]:
         rows = await self._reads.rows(FIND, (list(set(commands)),))
@@ -199,20 +269,12 @@ class PostgresEventLog:
         return [next(following[key]) for key in wanted]
 
 
-def _decoded(stored: Sequence[tuple[str, bytes]]) -> Sequence[Event] | Exception:
-    """A stream's events; what cannot be read is an answer to whoever asks for this stream alone."""
-    try:
-        return [decode_event(topic, state) for topic, state in stored]
-    except Exception as error:  # noqa: BLE001 - it belongs to the caller
-        return error
-
-
-def _placed(new: NewEvents) -> Sequence[Placed]:
+def _placed(new: NewEvents, key: LeadKey | None) -> Sequence[Placed]:
     if not new.events:
         assert new.after, "a stream that is only now beginning has nothing that could stay as it is"
         return [(new.stream, new.after + 1, None, None)]
     meta = encode_meta(new.meta)
     return [
-        (new.stream, new.after + n, event.topic, encode(event, meta))
-        for n, event in enumerate(new.events, 1)
+        (new.stream, v, e.topic, encode(e, meta, sealer(key, new.stream, v, e.topic)))
+        for v, e in enumerate(new.events, new.after + 1)
     ]

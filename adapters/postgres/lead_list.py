@@ -71,7 +71,7 @@ COLUMNS = (
     f" {DISPOSITION} AS disposition, l.customer, l.phone,"
     " l.email, l.source, l.industry, l.region, l.customer_type, l.campaign, l.level, l.segment,"
     " l.owner, l.team, l.pool, l.paused, cardinality(l.missing) > 0 AS incomplete, l.follow_ups,"
-    " l.first_response_at, l.converted_at, l.amount, l.due_at, l.overdue"
+    " l.first_response_at, l.converted_at, l.amount, l.due_at, l.overdue, l.erased_at"
 )
 _RANK = f"coalesce(array_position(ARRAY{list(RANKS)}, %(level)s) - 1, {UNRATED_RANK})"
 CONDITIONS: Mapping[str, str] = {

@@ -42,7 +42,7 @@ def history(conn: Connection, lead: UUID) -> tuple[int, list[Recorded]]:
     """A position of the log, and the lead's events at least up to there."""
     position = log_reader.head(conn)
     rows = conn.cursor(binary=True).execute(HISTORY, (lead,)).fetchall()
-    return position, log_reader.decode(rows)
+    return position, log_reader.decode_whole(conn, rows)
 
 
 def known(conn: Connection, leads: Sequence[UUID], scope: Scope) -> dict[UUID, str | None]:

@@ -1,9 +1,12 @@
-"""Is the log whole, and is it the one that was sealed? Reads all of it once, in flat memory.
+"""Is the log whole, and is it the one that was signed? Reads all of it, in flat memory.
 
 Every leaf is hashed anew from the stored bytes and compared with the stored hash; the tree that
 grows of them is compared with the stored tiles and, at each checkpoint, with the signed root. So a
 changed event is named exactly while the stored hashes are the old ones; where they were forged as
 well, the two checkpoints are named between which it lies.
+
+The log is read twice: PostgreSQL first sorts the versions of all streams, on disk where they do not
+fit into its `work_mem`; then every event passes through this process, a few thousand at a time.
 """
 
 from collections.abc import Iterator, Sequence
@@ -61,7 +64,7 @@ class Checked:
     """What was found: how many events, how many of them under a checkpoint, and what is wrong."""
 
     events: int = 0
-    sealed: int = 0
+    covered: int = 0
     checkpoints: int = 0
     fault: Fault | None = None
 
@@ -136,7 +139,7 @@ class _Check:
     ) -> None:
         self._conn, self._checked, self._broken = conn, checked, broken
         self._expected = _Expected(_stored_checkpoints(conn, keys), list(against))
-        self._sealed = _newest_size(conn)
+        self._covered = _newest_size(conn)
         self._growth = Growth()
         self._leaves = b""  # the stored hashes of the leaves around here
         self._suspect: int | None = None  # whose stored hash is another one
@@ -151,7 +154,7 @@ class _Check:
         for event in _stream(self._conn):
             self._check_place(event, position)
             position = event.position
-            if position <= self._sealed:
+            if position <= self._covered:
                 self._check_leaf(event)
             else:
                 self._grow(event.hash())
@@ -159,11 +162,11 @@ class _Check:
                 self._check_content(event)
             for kept in self._expected.upto(position):
                 self._check_root(kept)
-            if position == self._sealed:
+            if position == self._covered:
                 self._check_tiles(self._growth.unfinished())
             self._checked.events = position
         self._check_end(position)
-        self._checked.sealed = self._sealed
+        self._checked.covered = self._covered
 
     def _check_place(self, event: StoredEvent, before: int) -> None:
         """Positions without holes, times that do not go back."""
@@ -189,7 +192,7 @@ class _Check:
 
     def _grow(self, leaf: bytes) -> None:
         full = list(self._growth.append(leaf))
-        if self._growth.size <= self._sealed:
+        if self._growth.size <= self._covered:
             self._check_tiles(full)
 
     def _check_content(self, event: StoredEvent) -> None:
@@ -206,14 +209,14 @@ class _Check:
                 raise _Found(None, _forged_tile(self._suspect, kept))
             self._agreed[kept.outside] = kept.checkpoint.size
         elif self._suspect is not None:
-            raise _Found(self._suspect, f"is not what was sealed: {kept.name} covers another event")
+            raise _Found(self._suspect, f"is not what was signed: {kept.name} covers another event")
         else:
             # Whoever rewrote the log with the key at hand rewrote the stored checkpoints, too.
             good = self._agreed[True] if kept.outside else max(self._agreed.values())
             raise _Found(
                 None,
                 f"between positions {good + 1} and {kept.checkpoint.size} the log is not what"
-                f" was sealed by {kept.name}, and its stored hashes were changed with it",
+                f" {kept.name} covers, and its stored hashes were changed with it",
             )
         self._checked.checkpoints += 1
 
@@ -234,12 +237,12 @@ class _Check:
                        f" {kept.name} covers {kept.checkpoint.size} events")  # fmt: skip
         tiles = self._conn.execute(TILES).fetchone()
         assert tiles is not None
-        if tiles[0] != _tiles_of(self._sealed):
+        if tiles[0] != _tiles_of(self._covered):
             raise _Found(None, "there are hashes of events that no checkpoint covers")
 
     def _accuse(self, position: int, what: str) -> None:
         """Stop at a fault of one event, unless the stored hash shows that it was changed."""
-        if position > self._sealed:
+        if position > self._covered:
             self._stop(position, what)
         if self._suspect is None:
             raise _Found(position, what)
@@ -247,7 +250,7 @@ class _Check:
     def _stop(self, position: int, what: str) -> None:
         """Stop at a fault, or at the event before it whose stored hash is another one."""
         if self._suspect is not None:
-            raise _Found(self._suspect, "is not what was sealed: its stored hash is another one")
+            raise _Found(self._suspect, "is not what was signed: its stored hash is another one")
         raise _Found(position, what)
 
 

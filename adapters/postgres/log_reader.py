@@ -5,14 +5,16 @@ rows per stream: each row is then loaded and stored about once instead of once p
 appears in.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import psycopg
 
-from adapters.postgres.codec import decode_event
+from adapters.keyring import LeadKey
+from adapters.postgres.codec import IS_SEALED
+from adapters.postgres.encryption import keys_of, opened
 from aggregates.event import Recorded
 from projections.base import Projection
 
@@ -21,6 +23,7 @@ Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 Place: TypeAlias = tuple[UUID, int]
 
 BATCH = 10_000
+NO_KEYS: Mapping[UUID, LeadKey] = {}
 START: Place = (UUID(int=0), 0)
 
 HEAD = "SELECT coalesce(max(notification_id), 0) FROM log.leadlog_events"
@@ -88,6 +91,19 @@ def prefix(
             after = rows[-1][0]
 
 
-def decode(rows: Sequence[LogRow]) -> list[Recorded]:
-    """Events as a fold takes them."""
-    return [Recorded(p, s, v, at, decode_event(topic, state)) for p, s, v, at, topic, state in rows]
+def decode(rows: Sequence[LogRow], keys: Mapping[UUID, LeadKey] = NO_KEYS) -> list[Recorded]:
+    """Events as a fold takes them. What is personal in them is None where there is no key."""
+    return [
+        Recorded(p, s, v, at, opened(keys.get(s), s, v, topic, state))
+        for p, s, v, at, topic, state in rows
+    ]
+
+
+def decode_whole(conn: Connection, rows: Sequence[LogRow]) -> list[Recorded]:
+    """The same with what is personal, but for what was erased."""
+    return decode(rows, keys_of(conn, {row[1] for row in rows if IS_SEALED in row[5]}))
+
+
+def decode_for(conn: Connection, projection: Projection, rows: Sequence[LogRow]) -> list[Recorded]:
+    """Events as a projection needs them."""
+    return decode_whole(conn, rows) if projection.personal else decode(rows)

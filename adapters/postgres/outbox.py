@@ -28,7 +28,7 @@ AGAIN = (
     " ORDER BY d.position LIMIT %b"
 )
 STANDINGS = (
-    "SELECT l.lead, l.owner, l.team, l.entered_by, l.paused, l.merged OR l.invalidated,"
+    "SELECT l.lead, l.owner, l.team, l.entered_by, l.paused, l.merged OR l.invalidated OR l.erased,"
     " (SELECT coalesce(json_object_agg(t.name, t.owner), '{{}}') FROM {schema}.tasks t"
     " WHERE t.lead = l.lead AND t.state = 'open')"
     " FROM {schema}.timed_leads l WHERE l.lead = ANY (%b)"

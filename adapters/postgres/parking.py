@@ -12,6 +12,8 @@ from adapters.postgres.tables import Connection
 from projections.base import Projection
 
 COUNTS = "SELECT name, generation, count(*) FROM projection.parked GROUP BY name, generation"
+# An erasure waits for nothing: what is folded again would come behind it.
+ERASED = "SELECT EXISTS (SELECT FROM privacy.erasures WHERE stream = ANY (%s))"
 POSITIONS = "SELECT position FROM projection.parked WHERE name = %s AND generation = %s"
 STREAMS = (
     "SELECT stream, count(*) FROM projection.parked WHERE name = %s AND generation = %s"
@@ -40,12 +42,13 @@ def parked_positions(conn: Connection, build: Build) -> set[int]:
 def retry(conn: Connection, projection: Projection) -> tuple[int, int]:
     """Fold the live build's parked events again, stream by stream, each in a transaction.
 
-    Where a row depends on the order of several streams' events the projection is built anew.
+    Where a row depends on the order of several streams' events, and where one of the streams was
+    erased meanwhile, the projection is built anew.
     Returns how many are folded now and how many are still parked.
     """
     build = ensure_live(conn, projection)
     streams, tried = _waiting(conn, build)
-    if tried and any(table.whole for table in projection.tables):
+    if tried and (any(t.whole for t in projection.tables) or _any_erased(conn, streams)):
         build = rebuild(conn, projection)
     else:
         for stream in streams:
@@ -59,6 +62,13 @@ def _waiting(conn: Connection, build: Build) -> tuple[list[UUID], int]:
     with conn.transaction():
         rows = conn.execute(STREAMS, (build.name, build.generation)).fetchall()
     return [stream for stream, _ in rows], sum(n for _, n in rows)
+
+
+def _any_erased(conn: Connection, streams: Sequence[UUID]) -> bool:
+    with conn.transaction():
+        row = conn.execute(ERASED, (list(streams),)).fetchone()
+    assert row is not None
+    return bool(row[0])
 
 
 def _retry_stream(conn: Connection, projection: Projection, build: Build, stream: UUID) -> None:

@@ -15,7 +15,8 @@ POOLED = (
     " l.source, l.industry, l.region, l.customer_type, l.campaign, l.need, l.level, l.segment,"
     " l.stage, l.follow_ups FROM {carried} c JOIN {leads} l USING (lead)"
     " WHERE c.pool = ANY (%s) AND c.pooled_since > %s"
-    " AND NOT (c.merged OR c.converted OR c.invalidated) ORDER BY c.pooled_since LIMIT %s"
+    " AND NOT (c.merged OR c.converted OR c.invalidated OR c.erased)"
+    " ORDER BY c.pooled_since LIMIT %s"
 )
 
 

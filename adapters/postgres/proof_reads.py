@@ -14,7 +14,7 @@ from adapters.lead_export import recorded_at
 from adapters.postgres.proofs import prove
 from adapters.postgres.tables import Connection
 from adapters.postgres.tile_store import (
-    Unsealable,
+    BadTree,
     consistency_proof,
     newest,
     public_keys,
@@ -53,7 +53,7 @@ class PostgresProofs:
         return await asyncio.to_thread(self._answer, _checkpoint)
 
     async def consistency(self, old: int, new: int) -> Mapping[str, Any]:
-        """The proof between two sizes; Refusal where they are none of the sealed tree."""
+        """The proof between two sizes; Refusal where they are none of the tree."""
         return await asyncio.to_thread(self._answer, lambda conn: _consistency(conn, old, new))
 
     async def lead(self, lead: UUID, after: int, limit: int) -> Mapping[str, Any]:
@@ -66,7 +66,7 @@ class PostgresProofs:
             with self._pool.connection(timeout=self._patience) as conn, conn.transaction():
                 conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 return question(conn)
-        except Unsealable as error:
+        except BadTree as error:
             raise Unavailable(str(error)) from error
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise Unavailable("the database does not answer") from error
@@ -78,23 +78,23 @@ def _configure(conn: Connection) -> None:
 
 
 def _checkpoint(conn: Connection) -> Mapping[str, Any] | None:
-    sealed = newest(conn)
-    if sealed is None:
+    last = newest(conn)
+    if last is None:
         return None
     keys = [{**key._asdict(), "verifier": str(key.verifier)} for key in public_keys(conn)]
     return {
-        "note": sealed.note,
-        "size": sealed.size,
-        "root": _base64(sealed.root),
+        "note": last.note,
+        "size": last.size,
+        "root": _base64(last.root),
         "verifiers": keys,
     }
 
 
 def _consistency(conn: Connection, old: int, new: int) -> Mapping[str, Any]:
-    sealed = newest(conn)
-    size = sealed.size if sealed else 0
+    last = newest(conn)
+    size = last.size if last else 0
     if not 0 < old <= new <= size:
-        said = f"from and to are sizes of the sealed log: 1 <= from <= to <= {size}"
+        said = f"from and to are sizes that checkpoints cover: 1 <= from <= to <= {size}"
         raise Refusal("invalid-parameter", said)
     return {
         "from": old,
@@ -117,9 +117,9 @@ def _lead(conn: Connection, lead: UUID, after: int, limit: int) -> Mapping[str, 
         for event, proof in found.events
     ]
     return {
-        "checkpoint": found.sealed.note if found.sealed else None,
+        "checkpoint": found.checkpoint.note if found.checkpoint else None,
         "items": proven,
-        "unsealed": [_row(event) for event in found.unsealed],
+        "uncovered": [_row(event) for event in found.uncovered],
     }
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from adapters.event_leaf import StoredEvent, recorded_us
 from adapters.postgres.tables import Connection
-from adapters.postgres.tile_store import Sealed, inclusion_proofs, newest
+from adapters.postgres.tile_store import StoredCheckpoint, inclusion_proofs, newest
 
 ROWS = (
     "SELECT notification_id, originator_id, originator_version, timestamptz_send(recorded_at),"
@@ -19,9 +19,9 @@ ROWS = (
 class Proven:
     """Events of a lead with the proof of each, under one checkpoint; and those behind it."""
 
-    sealed: Sealed | None
+    sealed: StoredCheckpoint | None
     events: Sequence[tuple[StoredEvent, Sequence[bytes]]]
-    unsealed: Sequence[StoredEvent]
+    uncovered: Sequence[StoredEvent]
 
 
 def prove(conn: Connection, stream: UUID, *, after: int = 0, limit: int | None = None) -> Proven:

@@ -19,12 +19,14 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from adapters.postgres import (
     attachment_queries,
+    audit,
     duplicate_queries,
     lead_list,
     lead_queries,
     log_reader,
     notification_queries,
     pool_queries,
+    privacy_queries,
     reports,
     review_queries,
     task_queries,
@@ -34,6 +36,7 @@ from adapters.postgres.lead_refs import find_lead
 from adapters.postgres.tables import Connection
 from aggregates.directory.scope import Scope
 from aggregates.event import Recorded
+from aggregates.lead.replay import Told
 from aggregates.refusal import Refusal
 from commands.ports import Unavailable
 from projections.catalogue import PROJECTIONS
@@ -108,6 +111,10 @@ class PostgresReads:
     async def history(self, lead: UUID) -> tuple[int, Sequence[Recorded]]:
         """A position of the log and the lead's events at least up to there."""
         return await self._ask(lead_queries.history, lead)
+
+    async def told(self, lead: UUID) -> tuple[int, Sequence[Told]]:
+        """The same with who caused each event."""
+        return await self._ask(audit.history, lead)
 
     async def follow_ups(
         self, lead: UUID, after: int, limit: int
@@ -241,6 +248,24 @@ class PostgresReads:
         """Messages that were given up, the last one first."""
         position, rows = await self._ask(
             notification_queries.dead, channel=channel, before=before, limit=limit
+        )
+        return position, list(rows)
+
+    async def accesses(
+        self, filters: Mapping[str, Any], scope: Scope, *, before: int | None, limit: int
+    ) -> tuple[int, list[Mapping[str, Any]]]:
+        """Who saw a personal value or a history, the latest first."""
+        position, rows = await self._ask(
+            privacy_queries.accesses, filters, scope, before=before, limit=limit
+        )
+        return position, list(rows)
+
+    async def erasures(
+        self, *, lead: UUID | None, before: int | None, limit: int
+    ) -> tuple[int, list[Mapping[str, Any]]]:
+        """What was erased, the latest first."""
+        position, rows = await self._ask(
+            privacy_queries.erasures, lead=lead, before=before, limit=limit
         )
         return position, list(rows)
 

@@ -32,7 +32,8 @@ PROPOSALS = (
     " s.proposed_at, s.evidence, s.last_at AS last_follow_up_at"
     " FROM {standings} s JOIN {leads} l USING (lead)"
     " WHERE s.stands AND s.proposed_position > %(after)s"
-    f" AND NOT (l.merged OR l.converted OR l.invalidated) AND {within('l')}"
+    " AND NOT (l.merged OR l.converted OR l.invalidated OR l.erased_at IS NOT NULL)"
+    f" AND {within('l')}"
     " ORDER BY s.proposed_position LIMIT %(limit)s"
 )
 

@@ -21,7 +21,7 @@ KNOWN_AT = (
 )
 POSITION = "SELECT 1"
 
-OPEN = "s.captured AND NOT (s.merged OR s.converted OR s.invalidated)"
+OPEN = "s.captured AND NOT (s.merged OR s.converted OR s.invalidated OR s.erased)"
 _INSTANT = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 _KNOWN = "f.known_from < a.until AND (f.known_until IS NULL OR f.known_until >= a.until)"
 # A period has the first follow-ups that were late in it, and whatever else stood so at its end. For

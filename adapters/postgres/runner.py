@@ -1,7 +1,7 @@
 """Advances projections along the log: a batch, its rows and the checkpoint in one transaction.
 
 An event that cannot be folded is parked with its reason, and so are the later events of its
-stream, in that projection only; everything else goes on.
+stream, in that projection only; everything else goes on. An erasure waits for nothing.
 """
 
 import logging
@@ -11,9 +11,12 @@ from dataclasses import dataclass
 import psycopg
 
 from adapters.postgres import log_reader
-from adapters.postgres.builds import Build, ensure_live
+from adapters.postgres.builds import Build, drop_stale, ensure_live
 from adapters.postgres.log_reader import LogRow
 from adapters.postgres.tables import Connection, connect, fold
+from aggregates.lead.privacy_events import PersonalDataErased
+from aggregates.privacy import mask_text
+from commands.ports import Unavailable
 from projections.base import Projection
 from projections.catalogue import PROJECTIONS
 
@@ -21,6 +24,7 @@ logger = logging.getLogger("leadlog.projections")
 
 BATCH = 2_000
 WAITS = "waits for an earlier event of its stream"
+ERASURE = PersonalDataErased.topic
 
 CHECKPOINT = (
     "SELECT position, EXISTS (SELECT FROM projection.parked p"
@@ -35,6 +39,11 @@ PARKED_STREAMS = (
 PARK = (
     "INSERT INTO projection.parked (name, generation, stream, position, error)"
     " VALUES (%s, %s, %s, %s, %s)"
+)
+# What the database says of a row that it refuses may quote it; of the error its type is left.
+FORGET_WHY = (
+    "UPDATE projection.parked SET error = split_part(error, ':', 1)"
+    " WHERE name = %s AND generation = %s AND stream = ANY (%s)"
 )
 
 
@@ -74,6 +83,9 @@ def advance(
             rows = park_followers(conn, build, rows)
         fold_or_park(conn, projection, build, rows)
         conn.execute(MOVE, (reached, build.name, build.generation))
+        if erased := [row[1] for row in rows if row[4] == ERASURE]:
+            conn.execute(FORGET_WHY, (build.name, build.generation, erased))
+            drop_stale(conn, projection)
         return Progress(reached, head)
 
 
@@ -97,14 +109,15 @@ def fold_or_park(
     """Fold all at once; if that fails one by one, parking what cannot be folded."""
     try:
         with conn.transaction():
-            fold(conn, projection, build.schema, log_reader.decode(rows))
+            fold(conn, projection, build.schema, log_reader.decode_for(conn, projection, rows))
     except Exception as error:
         if not _is_the_events_fault(error):
             raise
         logger.exception("a batch of %s failed: folding it event by event", build.name)
         blocked: set[object] = set()
         for row in rows:
-            why = WAITS if row[1] in blocked else _fold_one(conn, projection, build, row)
+            waits = row[1] in blocked and row[4] != ERASURE
+            why = WAITS if waits else _fold_one(conn, projection, build, row)
             if why:
                 blocked.add(row[1])
                 _park(conn, build, row, why)
@@ -114,19 +127,27 @@ def _fold_one(conn: Connection, projection: Projection, build: Build, row: LogRo
     """Fold one event; returns why not, if it cannot be."""
     try:
         with conn.transaction():
-            fold(conn, projection, build.schema, log_reader.decode([row]))
+            fold(conn, projection, build.schema, log_reader.decode_for(conn, projection, [row]))
     except Exception as error:
         if not _is_the_events_fault(error):
             raise
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {_without_values(error)}"
     return None
 
 
+def _without_values(error: Exception) -> str:
+    """What an error says; neither the row that the database refuses nor contact details (A4)."""
+    said = isinstance(error, psycopg.Error) and error.diag.message_primary
+    return mask_text(said or str(error))
+
+
 def _is_the_events_fault(error: Exception) -> bool:
-    """Whether another event would have fared better; a lost connection or missing right is not."""
+    """Whether another event would have fared better; a lost connection, a missing right or a
+    missing master key is not.
+    """
     too_long = psycopg.errors.ProgramLimitExceeded  # for an index, or as JSON
     own = psycopg.DataError | psycopg.IntegrityError | too_long
-    return isinstance(error, own) or not isinstance(error, psycopg.Error)
+    return isinstance(error, own) or not isinstance(error, psycopg.Error | Unavailable)
 
 
 def _park(conn: Connection, build: Build, row: LogRow, error: str) -> None:
@@ -135,11 +156,12 @@ def _park(conn: Connection, build: Build, row: LogRow, error: str) -> None:
 
 
 def park_followers(conn: Connection, build: Build, rows: Sequence[LogRow]) -> list[LogRow]:
-    """Park the events of streams that already wait; returns the others."""
+    """Park the events of streams that already wait, but for erasures; returns the others."""
     streams = list({row[1] for row in rows})
     found = conn.execute(PARKED_STREAMS, (build.name, build.generation, streams))
     waiting = {stream for (stream,) in found}
+    going = [row for row in rows if row[1] not in waiting or row[4] == ERASURE]
     for row in rows:
-        if row[1] in waiting:
+        if row[1] in waiting and row[4] != ERASURE:
             _park(conn, build, row, WAITS)
-    return [row for row in rows if row[1] not in waiting]
+    return going

@@ -1,18 +1,21 @@
 """One PostgreSQL connection that comes back by itself.
 
 Only for statements that may safely be sent twice: reads, and writes whose repetition the database
-recognises (the ledger). A statement is repeated after a lost connection for `patience` seconds.
+recognises (the ledger). A statement is repeated after a lost connection until `patience` seconds
+after it was asked for.
 """
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection, sql
 
 from commands.ports import Unavailable
+
+Params = Sequence[Any] | Mapping[str, Any]
 
 CONNECTION_LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
@@ -28,13 +31,28 @@ class Session:
         self._conn: AsyncConnection[tuple[Any, ...]] | None = None
         self._turn = asyncio.Lock()
 
-    async def rows(self, statement: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """The rows of a prepared statement, in binary; raises Unavailable when patience ends."""
-        async with self._turn:
-            return await self._rows(statement, params)
+    async def rows(self, statement: str, params: Params) -> list[tuple[Any, ...]]:
+        """The rows of a prepared statement, in binary; raises Unavailable when patience ends.
 
-    async def _rows(self, statement: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+        The time that the statements before it take counts.
+        """
         deadline = time.monotonic() + self._patience
+        await self._take_turn()
+        try:
+            return await self._rows(statement, params, deadline)
+        finally:
+            self._turn.release()
+
+    async def _take_turn(self) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise Unavailable("the database does not answer those who asked before") from None
+
+    async def _rows(
+        self, statement: str, params: Params, deadline: float
+    ) -> list[tuple[Any, ...]]:
         pause = FIRST_PAUSE
         while True:
             try:

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import msgspec
 import psycopg
@@ -79,6 +80,7 @@ def fold(conn: Connection, projection: Projection, place: str, batch: Sequence[R
     for table in projection.tables:
         if table.facts:
             _copy(conn, table, place, working.facts.get(table.name, ()))
+            _forget(conn, table, place, working.forgotten.get(table.name, {}))
         else:
             _replace(conn, table, place, loaded[table.name], working)
 
@@ -94,7 +96,8 @@ def fold_prefix(
     """Fold the log up to a position into scratch tables that live until the transaction ends."""
     create_tables(conn, projection, SCRATCH)
     for rows in log_reader.prefix(conn, projection, upto):
-        batch = log_reader.decode([row for row in rows if row[0] not in skip])
+        kept = [row for row in rows if row[0] not in skip]
+        batch = log_reader.decode_for(conn, projection, kept)
         fold(conn, projection, SCRATCH, visible(batch, as_of))
 
 
@@ -150,6 +153,25 @@ def _copy(conn: Connection, table: Table[Any], place: str, rows: Sequence[Any]) 
         copy.set_types(list(table.columns.values()))
         for row in rows:
             copy.write_row(values(row))
+
+
+def _forget(conn: Connection, table: Table[Any], place: str, erased: Mapping[UUID, int]) -> None:
+    """Empty what is personal in facts of leads before the position at which each was erased. (The
+    fold itself empties keyed rows: those are loaded.)
+    """
+    if not erased:
+        return
+    names = [sql.Identifier(name) for name in table.personal]
+    statement = sql.SQL(
+        "UPDATE {table} AS t SET {emptied}"
+        " FROM unnest(%s::uuid[], %s::bigint[]) AS e (lead, position)"
+        " WHERE t.lead = e.lead AND t.position < e.position AND num_nonnulls({names}) > 0"
+    ).format(
+        table=sql.Identifier(place, table.name),
+        emptied=sql.SQL(", ").join(sql.SQL("{} = NULL").format(name) for name in names),
+        names=sql.SQL(", ").join(names),
+    )
+    conn.execute(statement, (list(erased), list(erased.values())))
 
 
 @cache

@@ -32,11 +32,11 @@ KEEP = (
 )
 
 
-class Unsealable(Exception):  # noqa: N818 - a verdict on the database, not a defect
+class BadTree(Exception):  # noqa: N818 - a verdict on the database, not a defect
     """What is stored of the tree does not fit together; one line."""
 
 
-class Sealed(NamedTuple):
+class StoredCheckpoint(NamedTuple):
     """A checkpoint as it is kept: the tree's size, its root, the signed note."""
 
     size: int
@@ -52,10 +52,10 @@ class PublicKey(NamedTuple):
     until: datetime | None
 
 
-def newest(conn: Connection) -> Sealed | None:
+def newest(conn: Connection) -> StoredCheckpoint | None:
     """The newest checkpoint; None while there is none."""
     row = conn.execute(NEWEST).fetchone()
-    return Sealed(*row) if row else None
+    return StoredCheckpoint(*row) if row else None
 
 
 def origin(conn: Connection) -> str:
@@ -86,17 +86,17 @@ def keep_tiles(conn: Connection, tiles: Sequence[Tile]) -> None:
 
 
 def growth_at(conn: Connection, size: int) -> Growth:
-    """The tree of `size` leaves, to grow on. Unsealable where tiles are missing."""
+    """The tree of `size` leaves, to grow on. BadTree where tiles are missing."""
     wanted = tails_of(size)
     tiles = read_tiles(conn, [place for place, _ in wanted])
     tails = {p.level: tiles.get(p, b"")[: number * HASH_BYTES] for p, number in wanted}
     if any(len(tails[p.level]) < number * HASH_BYTES for p, number in wanted):
-        raise Unsealable(f"tiles of the tree of {size} events are missing")
+        raise BadTree(f"tiles of the tree of {size} events are missing")
     return Growth(size, tails)
 
 
 def root_at(conn: Connection, size: int) -> bytes:
-    """The root of the tree of `size` leaves, made of the tiles. Raises Unsealable."""
+    """The root of the tree of `size` leaves, made of the tiles. Raises BadTree."""
     return _hashes(conn, [[(0, size)]])[0][0]
 
 
@@ -117,5 +117,5 @@ def _hashes(conn: Connection, wanted: Sequence[Sequence[Range]]) -> list[list[by
     try:
         hash_of = node_hashes(nodes, tiles)
     except KeyError:
-        raise Unsealable("tiles of the tree are missing: run `leadlog audit verify`") from None
+        raise BadTree("tiles of the tree are missing: run `leadlog audit verify`") from None
     return [[range_hash(r, hash_of) for r in ranges] for ranges in wanted]

@@ -18,6 +18,7 @@ from adapters.postgres.leases import Pauses
 from adapters.postgres.rebuild import rebuild_outdated
 from adapters.postgres.runner import advance
 from adapters.postgres.tables import Connection, connect
+from commands.ports import Unavailable
 from projections.base import Projection
 from projections.catalogue import PROJECTIONS
 
@@ -34,9 +35,9 @@ def run_forever(dsn: str, stop: threading.Event, names: Iterable[str] | None = N
             with connect(dsn) as work, connect(dsn, autocommit=True) as ears:
                 ears.execute("LISTEN leadlog_events")
                 _Worker(work, ears, wanted, stop).run()
-        except psycopg.Error as error:
+        except (psycopg.Error, Unavailable) as error:
             pause = pauses.next()
-            logger.warning("the database lets us down, again in %.1f s: %s", pause, error)
+            logger.warning("the read models stand still, again in %.1f s: %s", pause, error)
             stop.wait(pause)
 
 

@@ -20,16 +20,16 @@ WAITING = (
 # Served by the index on owner.
 OWNED = (
     "SELECT lead FROM {schema}.carried WHERE owner = ANY(%b) AND lead > %b"
-    " AND captured AND NOT (merged OR converted OR invalidated) ORDER BY lead LIMIT %b"
+    " AND captured AND NOT (merged OR converted OR invalidated OR erased) ORDER BY lead LIMIT %b"
 )
 NUMBER_OWNED = (
     "SELECT count(*) FROM {schema}.carried WHERE owner = %b"
-    " AND captured AND NOT (merged OR converted OR invalidated)"
+    " AND captured AND NOT (merged OR converted OR invalidated OR erased)"
 )
 
 IN_POOLS = (
     "SELECT pool, count(*) FROM {schema}.carried WHERE pool IS NOT NULL"
-    " AND captured AND NOT (merged OR converted OR invalidated) GROUP BY pool"
+    " AND captured AND NOT (merged OR converted OR invalidated OR erased) GROUP BY pool"
 )
 
 

@@ -16,7 +16,7 @@ from aggregates.lead.events import (
     StageChanged,
 )
 from aggregates.lead.guards import require_workable
-from aggregates.lead.state import TO_FOLLOW_UP, UNASSIGNED, Disposition, Lead
+from aggregates.lead.state import TO_FOLLOW_UP, UNASSIGNED, Lead
 from aggregates.policy.book import Policies
 from aggregates.refusal import Refusal
 
@@ -76,7 +76,7 @@ def awaits_assignment(lead: Lead, policies: Policies) -> bool:
         policies.assignment.rules.automatic
         and lead.captured
         and not (lead.owner or lead.pool or lead.pause)
-        and lead.disposition is Disposition.OPEN
+        and lead.unfinished
         and (lead.screened or (screened and lead.screened is None))
         and not (lead.missing and policies.completeness.rules.blocks_assignment)
     )

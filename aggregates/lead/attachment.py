@@ -34,7 +34,7 @@ def attach(
     if len(lead.attachments) >= rules.max_per_lead:
         why = f"a lead has at most {rules.max_per_lead} attachments"
         raise Refusal("too-many-attachments", why)
-    fault = find_fault(file.name, lead.profile.get("customer"), today)
+    fault = find_fault(file.name or "", lead.profile.get("customer"), today)
     if fault is None:
         return [replace(file, occurred_at=now)]
     said = f"{fault.why}: call it {fault.suggestion}"

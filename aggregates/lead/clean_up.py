@@ -11,7 +11,7 @@ from uuid import UUID
 from aggregates.event import Event
 from aggregates.lead.close import give_up
 from aggregates.lead.guards import require_captured, require_unconverted
-from aggregates.lead.state import Disposition, Lead
+from aggregates.lead.state import Lead
 from aggregates.lead.time_events import InvalidationDismissed, LeadInvalidationProposed
 from aggregates.policy.book import InForce
 from aggregates.policy.work import CleanUp
@@ -34,7 +34,7 @@ def propose(
     Nothing is proposed where a proposal stands, and of a lead that was followed up since.
     """
     quiet_since = lead.effort.quiet_since
-    is_open = lead.captured and lead.disposition is Disposition.OPEN
+    is_open = lead.captured and lead.unfinished
     if not is_open or lead.pause or lead.proposed_for or not quiet_since or quiet_since >= at:
         return []
     reason = reason_to_give_up(lead, at, rules.rules)

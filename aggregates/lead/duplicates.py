@@ -97,6 +97,9 @@ def _require_able_to_take_over(into: Lead) -> None:
     if into.merged_into:
         why = f"{into.code} is merged into another one: merge into that one"
         raise Refusal("lead-merged", why, "into")
+    if into.erased_at:
+        why = f"the personal data of {into.code} was erased: name another lead"
+        raise Refusal("erased", why, "into")
     if into.disposition is Disposition.INVALID:
         raise Refusal("lead-invalid", f"{into.code} is invalid: reopen it first", "into")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from aggregates.event import Event
 from aggregates.lead import events as e
+from aggregates.lead.privacy_events import PersonalDataErased
 from aggregates.lead.time_events import InvalidationDismissed
 from aggregates.values import latest
 
@@ -60,6 +61,11 @@ def _changed(effort: Effort, event: e.InfoChanged) -> Effort:
     return replace(effort, wrong_numbers=0) if "phone" in event.details else effort
 
 
+def _erased(effort: Effort, _: PersonalDataErased) -> Effort:
+    """Which number was tried, and whether there was another one since, nobody can tell any more."""
+    return replace(effort, wrong_numbers=0)
+
+
 def _tried(effort: Effort, event: e.FollowUpRecorded) -> Effort:
     after = replace(
         effort,
@@ -97,5 +103,6 @@ TURN: Mapping[type[Event], Callable[[Effort, Any], Effort]] = {
     e.LeadReopened: _begins_anew,
     InvalidationDismissed: _begins_anew,
     e.InfoChanged: _changed,
+    PersonalDataErased: _erased,
     e.FollowUpRecorded: _tried,
 }

@@ -185,7 +185,8 @@ def _paused(event: e.LeadPaused, scene: Scene) -> str:
 
 
 def _resumed(event: e.LeadResumed, scene: Scene) -> str:
-    return f"{scene.who} ended the pause{because(event.reason)}; the clocks run on"
+    why = ", for the time to resume had come" if event.by_clock else because(event.reason)
+    return f"{scene.who} ended the pause{why}; the clocks run on"
 
 
 def _invalidated(event: e.LeadInvalidated, scene: Scene) -> str:

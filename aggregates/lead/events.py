@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from aggregates.event import Event, PolicyRef
+from aggregates.event import Event, Personal, PolicyRef
 
 PROFILE = (
     "source", "industry", "region", "customer_type", "campaign", "customer", "contact",
@@ -52,7 +52,7 @@ class LeadAssigned(Event):
 
     owner: str | None = None
     team: str | None = None
-    reason: str | None = None
+    reason: Personal | None = None
     explanation: Details = field(default_factory=dict)
     details: Details = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ class LeadReassigned(Event):
     owner: str
     team: str | None = None
     previous_owner: str
-    reason: str | None = None
+    reason: Personal | None = None
     explanation: Details = field(default_factory=dict)
 
 
@@ -93,7 +93,7 @@ class LeadHandedOver(Event):
     owner: str
     team: str | None = None
     previous_owner: str
-    reason: str | None = None
+    reason: Personal | None = None
     explanation: Details = field(default_factory=dict)
 
 
@@ -115,7 +115,7 @@ class LeadReleasedToPool(Event):
 
     pool: str
     previous_owner: str | None = None
-    reason: str | None = None
+    reason: Personal | None = None
     explanation: Details = field(default_factory=dict)
 
 
@@ -150,7 +150,7 @@ class LabelOverridden(Event):
 
     level: str
     segment: str | None = None
-    reason: str | None = None
+    reason: Personal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +159,7 @@ class LabelCleared(Event):
 
     topic: ClassVar[str] = "lead.label-cleared"
 
-    reason: str | None = None
+    reason: Personal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +215,7 @@ class DuplicateDismissed(Event):
     topic: ClassVar[str] = "lead.duplicate-dismissed"
 
     other: UUID
-    reason: str | None = None
+    reason: Personal | None = None
     suspected_at: int | None = None
 
 
@@ -229,7 +229,7 @@ class LeadsMerged(Event):
     topic: ClassVar[str] = "lead.merged"
 
     into: UUID
-    reason: str | None = None
+    reason: Personal | None = None
     into_code: str | None = None
 
 
@@ -240,7 +240,7 @@ class MergeUndone(Event):
     topic: ClassVar[str] = "lead.merge-undone"
 
     into: UUID
-    reason: str | None = None
+    reason: Personal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,7 +251,7 @@ class LeadScreened(Event):
 
     accepted: bool
     reason: str | None = None
-    note: str | None = None
+    note: Personal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,17 +260,20 @@ class LeadPaused(Event):
 
     topic: ClassVar[str] = "lead.paused"
 
-    reason: str
+    reason: Personal | None = None
     resume_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeadResumed(Event):
-    """The clocks run again, with what was left of them (A26)."""
+    """The clocks run again, with what was left of them (A26); `by_clock`: at the time that was set
+    when the lead was paused.
+    """
 
     topic: ClassVar[str] = "lead.resumed"
 
-    reason: str | None = None
+    reason: Personal | None = None
+    by_clock: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,12 +286,12 @@ class AttachmentAdded(Event):
     topic: ClassVar[str] = "lead.attachment-added"
 
     attachment: UUID
-    name: str
+    name: Personal | None = None
     content_type: str
     size: int
     sha256: str
     follow_up: str | None = None
-    warning: str | None = None
+    warning: Personal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,7 +301,7 @@ class LeadShared(Event):
     topic: ClassVar[str] = "lead.shared"
 
     person: str
-    reason: str | None = None
+    reason: Personal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,7 +312,7 @@ class StageChanged(Event):
 
     stage: str
     previous: str | None = None
-    reason: str | None = None
+    reason: Personal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -328,9 +331,9 @@ class FollowUpRecorded(Event):
     outcome: str | None = None
     by: str | None = None
     method: str | None = None
-    content: str | None = None
-    feedback: str | None = None
-    next_step: str | None = None
+    content: Personal | None = None
+    feedback: Personal | None = None
+    next_step: Personal | None = None
     next_step_due: date | None = None
     stage: str | None = None
     quality: Details = field(default_factory=dict)
@@ -344,7 +347,7 @@ class LeadInvalidated(Event):
     topic: ClassVar[str] = "lead.invalidated"
 
     reason: str | None = None
-    note: str | None = None
+    note: Personal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -353,7 +356,7 @@ class LeadReopened(Event):
 
     topic: ClassVar[str] = "lead.reopened"
 
-    reason: str | None = None
+    reason: Personal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -373,7 +376,7 @@ class ConversionReversed(Event):
 
     topic: ClassVar[str] = "lead.conversion-reversed"
 
-    reason: str
+    reason: Personal | None = None
 
 
 EVENTS: tuple[type[Event], ...] = (

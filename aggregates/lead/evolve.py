@@ -7,6 +7,7 @@ from typing import Any
 from aggregates.event import Event
 from aggregates.lead import effort, timers
 from aggregates.lead import events as e
+from aggregates.lead import privacy_events as p
 from aggregates.lead import time_events as t
 from aggregates.lead.state import (
     WON,
@@ -19,15 +20,18 @@ from aggregates.lead.state import (
     replace,
     with_details,
 )
+from aggregates.personal import DETAILS, personal_attributes, without_personal
 from aggregates.values import latest
 
 
 def _captured(lead: Lead, event: e.LeadCaptured) -> Lead:
+    typed = lead.typed | personal_attributes(event)
     if lead.captured:  # said twice: the first one dates the lead, new values still count
-        return with_details(lead, event.details)
+        return with_details(lead, event.details, typed=typed)
     return with_details(
         lead,
         event.details,
+        typed=typed,
         captured=True,
         entered_by=event.entered_by,
         captured_at=event.occurred_at,
@@ -38,7 +42,7 @@ def _captured(lead: Lead, event: e.LeadCaptured) -> Lead:
 
 
 def _info_changed(lead: Lead, event: e.InfoChanged) -> Lead:
-    return with_details(lead, event.details)
+    return with_details(lead, event.details, typed=lead.typed | personal_attributes(event))
 
 
 def _incomplete(lead: Lead, event: e.InfoMarkedIncomplete) -> Lead:
@@ -236,6 +240,22 @@ def _dismissed_proposal(lead: Lead, _: t.InvalidationDismissed) -> Lead:
     return replace(lead, proposed_for=None)
 
 
+def _erased(lead: Lead, event: p.PersonalDataErased) -> Lead:
+    """No clock runs on for a lead that nobody can reach any more."""
+    return replace(
+        lead,
+        erased_at=lead.erased_at or event.occurred_at,
+        profile={name: v for name, v in lead.profile.items() if name not in DETAILS},
+        attributes={name: v for name, v in lead.attributes.items() if name not in lead.typed},
+        typed=frozenset(),
+        pause=lead.pause and Pause(lead.pause.since, None, lead.pause.resume_at),
+        lateness=lead.lateness and Lateness(lead.lateness.reason),
+        attachments={k: without_personal(file) for k, file in lead.attachments.items()},
+        timers=timers.NONE,
+        proposed_for=None,
+    )
+
+
 _EVOLVE: dict[type[Event], Callable[[Lead, Any], Lead]] = {
     e.LeadCaptured: _captured,
     e.InfoChanged: _info_changed,
@@ -272,6 +292,7 @@ _EVOLVE: dict[type[Event], Callable[[Lead, Any], Lead]] = {
     t.LateReasonRecorded: _explained,
     t.LeadInvalidationProposed: _proposed,
     t.InvalidationDismissed: _dismissed_proposal,
+    p.PersonalDataErased: _erased,
 }
 
 

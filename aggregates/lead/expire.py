@@ -23,7 +23,6 @@ from aggregates.lead.time_events import (
 from aggregates.lead.timing import Timing, level_of
 
 PAUSE = "pause"
-RESUME_AT = "the time to resume had come"
 _ORDER = (timers.COMPLETE_INFO, timers.FIRST_FOLLOW_UP, timers.ESCALATION)
 """Of what is due at one instant; tasks come last."""
 
@@ -63,7 +62,7 @@ def expire(lead: Lead, *, now: datetime, timing: Timing) -> list[Event]:
 
 
 def _resume(lead: Lead, due: Due, timing: Timing) -> Sequence[Event]:
-    resumed = [LeadResumed(occurred_at=due.at, reason=RESUME_AT)]
+    resumed = [LeadResumed(occurred_at=due.at, by_clock=True)]
     return [*resumed, *follow_through(lead, resumed, now=due.at, timing=timing)]
 
 

@@ -12,7 +12,7 @@ from aggregates.event import Event
 from aggregates.lead import timers
 from aggregates.lead.events import FollowUpRecorded, StageChanged
 from aggregates.lead.evolve import fold
-from aggregates.lead.state import Disposition, Lead
+from aggregates.lead.state import Lead
 from aggregates.lead.time_events import (
     Clock,
     DeadlinesMoved,
@@ -90,7 +90,7 @@ def _reached_since(lead: Lead, instant: datetime) -> bool:
 
 def is_open(lead: Lead) -> bool:
     """Whether something is still to be done about the lead, so that clocks run."""
-    return lead.captured and lead.disposition is Disposition.OPEN
+    return lead.captured and lead.unfinished
 
 
 def needs_first_follow_up(lead: Lead) -> bool:

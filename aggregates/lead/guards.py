@@ -9,6 +9,15 @@ from aggregates.refusal import Refusal
 CLOCK_SKEW = timedelta(minutes=5)
 
 
+class Erased(Refusal):
+    """The lead's personal data is gone: no command changes it any more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "erased", "the personal data of this lead was erased: nothing more is recorded on it"
+        )
+
+
 def require_captured(lead: Lead) -> None:
     """A lead that only imports have mentioned cannot be worked on by command, nor a merged one."""
     if not lead.captured:

@@ -117,7 +117,8 @@ def _interval(span: _Span, pauses: Sequence[_Span]) -> Interval:
 
 
 def _pause_reason(lead: Lead) -> str | None:
-    return lead.pause.reason if lead.pause else None
+    """None = it is not paused; "" where the reason was erased."""
+    return lead.pause.reason or "" if lead.pause else None
 
 
 def _is_invalid(lead: Lead) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from aggregates.event import Event
 from aggregates.lead.assign import release
-from aggregates.lead.state import Disposition, Lead
+from aggregates.lead.state import Lead
 from aggregates.policy.book import InForce
 from aggregates.policy.ownership import Pools
 
@@ -31,6 +31,6 @@ def is_idle(lead: Lead, at: datetime, rules: Pools) -> bool:
     if not (rules.recycle_after_days and rules.pools):
         return False
     quiet_since = lead.effort.quiet_since
-    is_open = lead.captured and lead.disposition is Disposition.OPEN
+    is_open = lead.captured and lead.unfinished
     idle = timedelta(days=rules.recycle_after_days)
     return bool(is_open and not lead.pause and quiet_since and quiet_since + idle <= at)

@@ -59,7 +59,7 @@ class Pause:
     """The pause that holds the clocks: since when, why, until when (None = until resumed)."""
 
     since: datetime | None
-    reason: str
+    reason: str | None
     resume_at: datetime | None
 
 
@@ -87,15 +87,16 @@ class Lateness:
 class Lead:
     """A lead's current state. `version` counts its events; 0 = nothing is known of it.
 
-    `suspects`: possible duplicates by lead. `dismissed`: leads whose suspicion of this one was
-    answered here, and its `at`. `labelled_by`: the rule behind the label, of this version of the
-    policy. `stage_since`: the latest known entry into a stage. `won_from`: the
-    stage before 成交. `entries`: all stages entered, and when. `explanation`: why the last
-    assignment by rule came out as it did. `claimed_from`: the pool that the owner claimed it from.
-    `paused_seconds`: the pauses that are over. `in_hand_since`: when it got an owner after it had
-    none, and `escalated` whether its supervisor was told, which is once. `lateness`: None = no
-    first follow-up of it was late. `proposed_for`: the reason for which the clean-up proposes to
-    give it up, until the customer is reached.
+    `typed`: the attributes that are personal, by name. `suspects`: possible duplicates by lead.
+    `dismissed`: leads whose suspicion of this one was answered here, and its `at`. `labelled_by`:
+    the rule behind the label, of this version of the policy. `stage_since`: the latest known entry
+    into a stage. `won_from`: the stage before 成交. `entries`: all stages entered, and when.
+    `explanation`: why the last assignment by rule came out as it did. `claimed_from`: the pool that
+    the owner claimed it from. `paused_seconds`: the pauses that are over. `in_hand_since`: when it
+    got an owner after it had none, and `escalated` whether its supervisor was told, which is once.
+    `lateness`: None = no first follow-up of it was late. `proposed_for`: the reason for which the
+    clean-up proposes to give it up, until the customer is reached. `erased_at`: since when its
+    personal data is gone.
     """
 
     id: UUID
@@ -108,6 +109,7 @@ class Lead:
     captured_at: datetime | None = None
     profile: Mapping[str, Any] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    typed: frozenset[str] = frozenset()
     stage: str | None = None
     stage_since: datetime | None = None
     won_from: str | None = None
@@ -141,6 +143,7 @@ class Lead:
     amount: Decimal | None = None
     invalidated: bool = False
     invalid_reason: str | None = None
+    erased_at: datetime | None = None
 
     @property
     def owner(self) -> str | None:
@@ -165,6 +168,11 @@ class Lead:
         if self.conversion:
             return Disposition.CONVERTED
         return Disposition.INVALID if self.invalidated else Disposition.OPEN
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether anybody can still do something about it."""
+        return self.disposition is Disposition.OPEN and not self.erased_at
 
 
 def earliest(a: datetime | None, b: datetime | None) -> datetime | None:

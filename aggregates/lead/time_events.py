@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
-from aggregates.event import Event, PolicyRef
+from aggregates.event import Event, Personal, PolicyRef
 from aggregates.lead.events import Details
 
 
@@ -94,7 +94,7 @@ class LateReasonRecorded(Event):
     topic: ClassVar[str] = "lead.late-reason-recorded"
 
     reason: str
-    note: str | None = None
+    note: Personal | None = None
     by: str | None = None
 
 
@@ -203,7 +203,7 @@ class InvalidationDismissed(Event):
 
     topic: ClassVar[str] = "lead.invalidation-dismissed"
 
-    reason: str | None = None
+    reason: Personal | None = None
 
 
 EVENTS: tuple[type[Event], ...] = (

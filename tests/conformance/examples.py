@@ -5,9 +5,11 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from uuid import UUID
 
+from aggregates.access import events as a
 from aggregates.directory import events as d
 from aggregates.event import Event, Meta, PolicyRef
 from aggregates.lead import events as e
+from aggregates.lead import privacy_events as p
 from aggregates.lead import time_events as t
 from aggregates.notification import events as n
 from aggregates.policy.events import PolicyVersionActivated
@@ -115,7 +117,7 @@ EXAMPLES: Sequence[Event] = (
     ),
     e.LeadShared(occurred_at=AT, person="li", reason="technical question"),
     e.LeadPaused(occurred_at=AT, reason="春节后再联系", resume_at=AT),
-    e.LeadResumed(occurred_at=AT, reason="called back"),
+    e.LeadResumed(occurred_at=AT, reason="called back", by_clock=True),
     e.StageChanged(occurred_at=AT, stage="方案提交", previous="需求确认", reason="sent"),
     e.FollowUpRecorded(
         occurred_at=AT,
@@ -285,4 +287,7 @@ EXAMPLES: Sequence[Event] = (
     ),
     n.NotificationRetried(occurred_at=LATER, recipient="chen", channel="email"),
     n.NotificationRead(occurred_at=LATER, recipient="chen"),
+    a.HistoryRead(occurred_at=AT, lead=OTHER, what="events", by="auditor"),
+    p.ContactRevealed(occurred_at=AT, field="phone", purpose="回访", by="chen"),
+    p.PersonalDataErased(occurred_at=AT, reason="客户要求删除", by="admin", first_erased_at=AT),
 )

@@ -1,7 +1,8 @@
 """Random histories: every kind of event, in orders that commands allow and others too.
 
 Times may be unknown, leads uncaptured or captured twice, conversions reversed and made again,
-sources changed: what imports may bring, the folds have to take.
+sources changed: what imports may bring, the folds have to take. Behind an erasure comes nothing
+personal.
 """
 
 from collections.abc import Sequence
@@ -13,11 +14,12 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from adapters.postgres.codec import encode, encode_meta
 from aggregates.event import Event, Meta
 from aggregates.lead import events as e
-from aggregates.lead.expire import RESUME_AT
+from aggregates.lead.privacy_events import ContactRevealed, PersonalDataErased
+from aggregates.personal import without_personal
 from tests.conformance import beside_leads, time_histories
+from tests.sealed import Sealing
 
 APPEND = (
     "SELECT outcome FROM log.append(%s::uuid[], %s::bytea[], %s::int[], %s::uuid[], %s::bigint[],"
@@ -28,6 +30,9 @@ SOURCES = ("官网注册", "展会咨询", "转介绍", "", None)
 PEOPLE = ("王芳", "李雷", "Ana", None)
 STAGES = ("待分配", "待跟进", "已联系", "需求确认", "foreign stage", "成交")
 TEXTS = (None, "", "请回电13912345678", "mail li.lei@example.cn", "需采购50台办公电脑", "'\"\\\t,")
+
+
+SEALING = Sealing()
 
 
 class Entry(NamedTuple):
@@ -82,13 +87,15 @@ def append_bytes(dsn: str, stream: UUID, version: int, topic: str, state: bytes)
 def _commit(conn: psycopg.Connection[Any], rows: Sequence[Stored]) -> None:
     commands, *events = map(list, zip(*rows, strict=True))
     owners = list(range(1, len(rows) + 1))
+    erased = {stream for (stream,) in conn.execute("SELECT stream FROM privacy.erasures")}
+    SEALING.store_keys(conn, set(events[0]) - erased)  # a key does not come back
     outcomes = conn.execute(APPEND, (commands, [b"x"] * len(rows), owners, *events))
     assert {outcome for (outcome,) in outcomes} == {"appended"}
 
 
 def _stored(entry: Entry) -> Stored:
     command = UUID(int=entry.stream.int ^ entry.version)
-    state = encode(entry.event, encode_meta(Meta("user:test", command)))
+    state = SEALING.encode(entry.stream, entry.version, entry.event, Meta("user:test", command))
     return Stored(command, entry.stream, entry.version, entry.event.topic, state)
 
 
@@ -98,7 +105,15 @@ def _lead(rng: Random, length: int, captured_first: float) -> list[Event]:
         events.insert(0, _captured(rng))
     elif luck < 0.8:
         events.insert(rng.randint(0, length), _captured(rng))
-    return events
+    return _erased(rng, events) if rng.random() < 1 / 4 else events
+
+
+def _erased(rng: Random, events: Sequence[Event]) -> list[Event]:
+    """The lead is erased, most often at the end, and sometimes twice."""
+    place = rng.choice((len(events), len(events), rng.randint(0, len(events))))
+    erasures = [PersonalDataErased(occurred_at=_at(rng), reason="撤回同意", by="Ana")]
+    erasures *= rng.choice((1, 1, 1, 2))
+    return [*events[:place], *erasures, *map(without_personal, events[place:])]
 
 
 def _stream(rng: Random, events: Sequence[Event]) -> list[Entry]:
@@ -200,7 +215,8 @@ def _paused(rng: Random) -> Event:
 
 
 def _resumed(rng: Random) -> Event:
-    return e.LeadResumed(occurred_at=_at(rng), reason=rng.choice((None, "客户回来了", RESUME_AT)))
+    reason, by_clock = rng.choice(((None, None), ("客户回来了", None), (None, True)))
+    return e.LeadResumed(occurred_at=_at(rng), reason=reason, by_clock=by_clock)
 
 
 def _unassignable(rng: Random) -> Event:
@@ -254,6 +270,11 @@ def _converted(rng: Random) -> Event:
     )
 
 
+def _revealed(rng: Random) -> Event:
+    field, by = rng.choice(("phone", "need")), rng.choice(PEOPLE)
+    return ContactRevealed(occurred_at=_at(rng), field=field, purpose="回访", by=by)
+
+
 def _suspected(rng: Random) -> Event:
     by = rng.choice((("phone",), ("customer",), ("phone", "email")))
     return e.DuplicateSuspected(
@@ -285,6 +306,7 @@ MAKERS = (
     _follow_up,
     _follow_up,
     _attached,
+    _revealed,
     lambda rng: e.LeadInvalidated(occurred_at=_at(rng), reason=rng.choice((None, *TEXTS[1:4]))),
     lambda rng: e.LeadReopened(occurred_at=_at(rng)),
     _converted,

@@ -24,6 +24,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from adapters.postgres.codec import decode
 from adapters.postgres.library import LogRecorder
+from aggregates.personal import without_personal
 from tests.conformance.examples import EXAMPLES
 from tests.conformance.histories import Entry, append
 
@@ -139,7 +140,7 @@ def test_a_stock_application_reads_every_event(dsn: str) -> None:
         read = list(application.recorder.select_notifications(start=1, limit=len(ENTRIES) + 1))
         assert [notification.id for notification in read] == list(range(1, len(ENTRIES) + 1))
         for entry, stored in zip(ENTRIES, read, strict=True):
-            assert decode(stored.topic, stored.state)[0] == entry.event
+            assert decode(stored.topic, stored.state)[0] == without_personal(entry.event)
             theirs = application.mapper.to_domain_event(stored)
             assert type(theirs) is type(entry.event)
             assert theirs.originator_id == entry.stream
@@ -154,9 +155,8 @@ def test_a_stock_application_with_our_mapper_reads_typed_values(dsn: str) -> Non
     with opened(dsn, env=TYPED) as application:
         for entry in ENTRIES:
             events = list(application.events.get(entry.stream))
-            assert [vars(entry.event).items() <= vars(event).items() for event in events] == [
-                True
-            ] * 3
+            clear = vars(without_personal(entry.event))
+            assert [{n: getattr(event, n) for n in clear} for event in events] == [clear] * 3
 
 
 def test_an_application_saves_through_our_recorder_and_reads_back(dsn: str) -> None:

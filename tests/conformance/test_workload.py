@@ -17,6 +17,7 @@ from aggregates.event import Event, Recorded
 from aggregates.lead import events as e
 from aggregates.lead.assign import awaits_assignment
 from aggregates.lead.choice import kind_of
+from aggregates.lead.privacy_events import PersonalDataErased
 from aggregates.policy.entry import Completeness, Screening
 from projections.base import WorkingSet
 from projections.workload import CARRIED, EVENTS, PROJECTION, fold
@@ -64,6 +65,7 @@ MAKERS: tuple[Callable[[Random], Event], ...] = (
     lambda rng: e.LeadClaimed(owner=any_of(rng), pool="公海"),
     lambda rng: e.LeadConverted(details=rng.choice(({}, {"owner": any_of(rng)}))),
     lambda rng: e.ConversionReversed(reason="x"),
+    lambda rng: PersonalDataErased(occurred_at=NOW, reason="x"),
 )
 
 

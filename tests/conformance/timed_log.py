@@ -1,12 +1,10 @@
 """A log in memory of leads on which time acts, told as the command loop tells it."""
 
-import json
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from random import Random
 from uuid import UUID, uuid5
 
-from adapters.postgres.codec import encode, encode_meta
 from aggregates.event import Event, Meta
 from aggregates.lead.evolve import fold
 from aggregates.lead.expire import expire
@@ -16,6 +14,7 @@ from aggregates.policy.book import Policies
 from aggregates.refusal import Refusal
 from commands.lead_loop import DEADLINES
 from tests.checker_fold import Fact
+from tests.sealed import in_clear
 from tests.unit.lead.timed import (
     Decision,
     assigned,
@@ -87,9 +86,9 @@ class TimedLog:
 
     def _append(self, lead: UUID, now: datetime, events: Sequence[Event], actor: str) -> None:
         state = self._lead(lead)
-        meta = encode_meta(Meta(actor, uuid5(COMMANDS, f"{lead}/{state.version}")))
+        meta = Meta(actor, uuid5(COMMANDS, f"{lead}/{state.version}"))
         for version, event in enumerate(events, state.version + 1):
-            data = json.loads(encode(event, meta))
+            data = in_clear(event, meta)
             position = len(self.facts) + 1
             self.facts.append(Fact(position, lead, version, now, event.topic, data))
         self._leads[lead] = fold(state, events)

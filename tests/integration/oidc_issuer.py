@@ -1,7 +1,8 @@
 """An OpenID Connect issuer as a process of its own, that behaves as it is told.
 
 `python -m tests.integration.oidc_issuer PORT`. Beside its discovery document and its keys it takes
-orders: `POST /behave` {"how": ok · slow · broken · moved · huge · other · unsafe · nonsense},
+orders: `POST /behave` {"how": ok · slow · broken · moved · huge · other · unsafe · nonsense · odd ·
+deep},
 `POST /rotate` {"kind": RS256 …, "drop": true}, `POST /sign` {"header", "claims", "kid"}, and
 `GET /asked`, how often its keys were asked for.
 """
@@ -28,6 +29,13 @@ KINDS: Mapping[str, tuple[str, Any]] = {
     "ES256": ("EC", "P-256"),
     "EdDSA": ("OKP", "Ed25519"),
 }
+
+ODD: list[Any] = [
+    None, 7, [], {}, {"kty": []}, {"kty": "RSA", "alg": []}, {"kty": {}, "crv": {}},
+    {"kty": "EC", "crv": []}, {"kty": "RSA", "n": 7, "e": "AQAB"}, {"kty": "RSA", "n": "é"},
+    {"kty": "OKP", "crv": "Ed25519", "x": []}, {"kty": "RSA", "kid": [], "n": "AQAB", "e": "AQAB"},
+    {"kty": "RSA", "use": [], "n": "AQAB", "e": "AQAB"},
+]  # fmt: skip
 
 
 class Issuer(BaseHTTPRequestHandler):
@@ -67,6 +75,10 @@ class Issuer(BaseHTTPRequestHandler):
                 keys = keys.replace("//", "//somebody@")
             other = "https://evil.example" if self.how == "other" else self.url
             self._say([] if self.how == "nonsense" else {"issuer": other, "jwks_uri": keys})
+        elif self.how == "deep":
+            self._send(b'{"keys": ' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+        elif self.how == "odd":
+            self._say({"keys": ODD})
         else:
             keys = [key.as_dict(private=False) for key in self.keys.values()]
             self._say({"keys": keys, "padding": "x" * (10**6 if self.how == "huge" else 0)})
@@ -86,7 +98,9 @@ class Issuer(BaseHTTPRequestHandler):
                 self._say({"token": token})
 
     def _say(self, body: Any) -> None:
-        content = json.dumps(body).encode()
+        self._send(json.dumps(body).encode())
+
+    def _send(self, content: bytes) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 import psycopg
 
 from adapters.postgres import reports
-from adapters.postgres.codec import encode, encode_meta
 from adapters.postgres.runner import catch_up
 from adapters.postgres.tables import connect
 from aggregates.event import Event, Meta
 from aggregates.lead import events as e
 from projections.reports.catalogue import find
 from projections.reports.params import read
+from tests.sealed import Sealing
 
 ZONE = "Asia/Shanghai"
 APPEND = (
@@ -98,20 +98,23 @@ class Log:
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
         self._versions: dict[str, int] = {}
+        self._sealing = Sealing()
 
     def append(self, *facts: Fact, recorded_at: datetime | None = None) -> int:
         """Facts (lead, event) in order; returns the last position."""
-        meta = encode_meta(Meta("import:test", uuid4()))
+        meta, sealing = Meta("import:test", uuid4()), self._sealing
         rows = []
         for lead, event in facts:
-            self._versions[lead] = self._versions.get(lead, 0) + 1
-            rows.append((1, stream(lead), self._versions[lead], event.topic, encode(event, meta)))
+            version = self._versions[lead] = self._versions.get(lead, 0) + 1
+            state = sealing.encode(stream(lead), version, event, meta)
+            rows.append((1, stream(lead), version, event.topic, state))
         with psycopg.connect(self.dsn) as conn:
             if recorded_at:
                 conn.execute(
                     "INSERT INTO log.company VALUES ('clock', 'simulated') ON CONFLICT DO NOTHING"
                 )
             columns = [list(column) for column in zip(*rows, strict=True)]
+            sealing.store_keys(conn, columns[1])
             row = conn.execute(APPEND, ([uuid4()], [b"x"], *columns, recorded_at)).fetchone()
         assert row is not None
         return row[0]

@@ -1,7 +1,8 @@
 """Requests made up from OpenAPI, right ones and wrong ones, against the served program (T10).
 
 Whatever comes in, the service answers as documented: a status, a content type and a body that
-OpenAPI names, never a defect. References are often ones that earlier answers gave out.
+OpenAPI names, never a defect, and never a contact detail but where it is revealed. References are
+often ones that earlier answers gave out.
 """
 
 import re
@@ -27,7 +28,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.integration.api_client import CUSTOMER
+from tests.integration.api_client import CUSTOMER, EMAIL, PHONE
 from tests.integration.test_serve import Serving, serving
 from tests.seed import SEED
 from tests.size import SOAK, size
@@ -40,6 +41,7 @@ CHECKS = [
     response_schema_conformance,
     response_headers_conformance,
 ]
+REVEAL, ERASE = "POST /v1/leads/{ref}/contact:reveal", "POST /v1/leads/{ref}:erase"
 KNOWN = ("conversion", "pause", "王芳", "官网注册", "all", "华东一组")
 
 
@@ -75,6 +77,9 @@ class Fuzz:
         except FailureGroup as found:
             fault = (case.operation.label, answer.status_code)
             self.faults.setdefault(fault, str(found.exceptions[0]) + case.as_curl_command())
+        told = f"{answer.headers} {answer.text}"
+        if case.operation.label != REVEAL and (PHONE in told or EMAIL in told):
+            self.faults[case.operation.label, 0] = "a leak: " + case.as_curl_command()
         self._remember(answer)
 
     def _remember(self, answer: Response) -> None:
@@ -88,6 +93,8 @@ def test_every_answer_is_a_documented_one(service: Serving) -> None:
     schema = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
     schema.config.generation.update(with_security_parameters=False)  # tokens: test_api_access.py
     operations = [found.ok() for found in schema.get_all_operations()]
+    assert {REVEAL, ERASE} <= {operation.label for operation in operations}
+    operations.sort(key=lambda operation: operation.label == ERASE)  # little is left behind it
     fuzz = Fuzz(service)
     each = -(-CASES // (2 * len(operations)))
     for operation in operations:

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.anyio
 NAME = "A科技公司-办公设备报价单-20240502.pdf"
 PDF = b"%PDF-1.7\n" + bytes(range(256)) * 40
 MEGABYTE = 1_000_000
+SEAL = 12 + 16  # nonce and tag of every chunk
 
 
 async def upload(
@@ -36,7 +37,8 @@ def stored(dsn: str) -> dict[str, int]:
     """How many bytes of each attachment are kept."""
     with psycopg.connect(dsn) as conn:
         rows = conn.execute(
-            "SELECT attachment, sum(length(data)) FROM log.attachments GROUP BY attachment"
+            "SELECT attachment, sum(length(data) - %s) FROM log.attachments GROUP BY attachment",
+            (SEAL,),
         )
         return {str(attachment): int(size) for attachment, size in rows}
 

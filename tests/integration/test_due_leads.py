@@ -30,8 +30,8 @@ TASKS = (
 # An imported history of which the last tenth is recent.
 TIMED = (
     "INSERT INTO {schema}.timed_leads (lead, captured, historical, paused, merged, converted,"
-    " invalidated, arms_from, arms_since) SELECT gen_random_uuid(), true, true, false, false,"
-    " false, false, CASE WHEN n > %(leads)s * 9 / 10 THEN %(now)s::timestamptz ELSE"
+    " invalidated, erased, arms_from, arms_since) SELECT gen_random_uuid(), true, true, false,"
+    " false, false, false, false, CASE WHEN n > %(leads)s * 9 / 10 THEN %(now)s::timestamptz ELSE"
     " %(now)s::timestamptz - interval '1 year' END, n FROM generate_series(1, %(leads)s) n"
 )
 

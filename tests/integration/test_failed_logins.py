@@ -13,6 +13,7 @@ from adapters.tokens import in_days, issue, revoke
 from api import throttle
 from api.throttle import FailedLogins
 from tests.integration.api_client import Api, problem, running
+from tests.integration.oidc_issuer import issuer
 
 pytestmark = pytest.mark.anyio
 
@@ -89,6 +90,96 @@ async def test_a_network_of_ipv6_counts_as_one_address(dsn: str) -> None:
             async with at(api, address) as client:
                 found += statuses(await tries(client, "leadlog_guess"))
     assert found == [401, 401, 429, 401]
+
+
+async def test_a_session_opened_from_a_limited_address_is_good_at_once(dsn: str) -> None:
+    async with running(dsn, login_failures=2) as api, at(api, "192.0.2.1") as client:
+        headers = {"Authorization": f"Bearer {api.token('sales')}"}
+        assert (await client.get(ME, headers=headers)).status_code == 200
+        await tries(client, "leadlog_guess", 2)
+        opened = await client.post(ME, headers=headers)
+        assert opened.status_code == 201
+        cookie = {"Cookie": opened.headers["set-cookie"].partition(";")[0]}
+        assert (await client.get(ME, headers=cookie)).status_code == 200
+        assert statuses(await tries(client, "leadlog_guess")) == [429], "still limited"
+
+
+ENDS = [
+    ("an expired token", "UPDATE access.tokens SET expires_at = now() WHERE person = '丙'"),
+    ("a revoked token", "UPDATE access.tokens SET revoked_at = now() WHERE person = '丙'"),
+    ("an expired session", "UPDATE access.sessions SET expires_at = now() WHERE person = '丙'"),
+    (
+        "an idle session",
+        "UPDATE access.sessions SET last_used_at = now() - interval '1 day' WHERE person = '丙'",
+    ),
+    ("a session without its token", "UPDATE access.tokens SET revoked_at = now()"),
+]
+
+
+@pytest.mark.parametrize(("what", "end"), ENDS, ids=lambda value: value[:30])
+async def test_what_was_good_once_is_no_guess(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, what: str, end: str
+) -> None:
+    """A tab that was forgotten asks again and again; it shuts nobody out."""
+    monkeypatch.setattr(trust, "TRUSTED_SECONDS", 0.0)
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        token = issue(conn, "丙", "sales", "a", in_days(1)) or ""
+        async with running(dsn, login_failures=2) as api, at(api, "192.0.2.1") as client:
+            proof = {"Authorization": f"Bearer {token}"}
+            opened = await client.post(ME, headers=proof)
+            if "session" in what:
+                proof = {"Cookie": opened.headers["set-cookie"].partition(";")[0]}
+            assert (await client.get(ME, headers=proof)).status_code == 200
+            conn.execute(end.encode())
+            answers = [await client.get(ME, headers=proof) for _ in range(5)]
+            assert statuses(answers) == [401] * 5
+            fresh = issue(conn, "甲", "sales", "a", in_days(1)) or ""
+            assert statuses(await tries(client, fresh)) == [200]
+
+
+@pytest.mark.parametrize("how", ["logout", "too many", "all access", "who left"])
+async def test_a_session_that_was_ended_is_no_guess(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(trust, "TRUSTED_SECONDS", 0.0)
+    async with running(dsn, login_failures=2) as api, at(api, "192.0.2.1") as client:
+        await api.post("/v1/users", {"name": "sales-person", "role": "sales"})
+        await api.project()
+        bearer = {"Authorization": f"Bearer {api.token('sales')}"}
+        opened = await client.post(ME, headers=bearer)
+        cookie = {"Cookie": opened.headers["set-cookie"].partition(";")[0]}
+        match how:
+            case "logout":
+                headers = cookie | {"X-CSRF-Token": opened.json()["csrf"]}
+                assert (await client.delete(ME, headers=headers)).status_code == 204
+            case "too many":
+                for _ in range(20):
+                    assert (await client.post(ME, headers=bearer)).status_code == 201
+            case "all access":
+                answer = await api.post("/v1/users/sales-person/tokens:revoke", {})
+                assert answer.is_success
+            case "who left":
+                answer = await api.post("/v1/users/sales-person:deactivate", {})
+                assert answer.is_success, answer.text
+        answers = [await client.get(ME, headers=cookie) for _ in range(5)]
+        assert statuses(answers) == [401] * 5
+        assert statuses(await tries(client, api.token("admin"))) == [200]
+
+
+async def test_what_the_issuer_has_signed_is_no_guess(dsn: str) -> None:
+    with issuer() as login:
+        settings: dict[str, Any] = {"oidc_issuer": login.url, "oidc_audience": "leadlog"}
+        async with (
+            running(dsn, login_failures=2, **settings) as api,
+            at(api, "192.0.2.1") as client,
+        ):
+            for lie in ({"exp": 1}, {"aud": "another"}, {"email": "nobody@example.cn"}):
+                assert statuses(await tries(client, login.token(**lie), 3)) == [401] * 3
+            assert statuses(await tries(client, api.token("sales"))) == [200]
+            forged = login.token()[:-8] + "AAAAAAAA"
+            unknown = login.token(header={"kid": "unknown"})
+            answers = [*await tries(client, forged), *await tries(client, unknown, 2)]
+            assert statuses(answers) == [401, 401, 429]
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,8 +64,8 @@ async def test_the_owner_is_told_in_their_language_once(company: Messaging, post
     assert taken["ana@example.com"]["subject"].startswith("New lead to follow up: A科技 XLSH")
     assert "Bcc" not in taken["chen@example.com"]["headers"]
     for message in post.taken():
-        assert not {"13912345678", "canary10000001"} & set(message["body"].split())
-        assert "1391234" not in message["body"]
+        told = str(message)
+        assert not [one for one in ("13912345678", "canary10000001", "1391234") if one in told]
     said = dict(company.became("chen"))
     assert said["sent"]["message_id"] == taken["chen@example.com"]["id"]
 

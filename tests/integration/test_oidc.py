@@ -89,6 +89,23 @@ async def test_a_person_can_be_known_by_name(dsn: str, login: Login) -> None:
         await refused(api, login.token(preferred_username="韩梅"), "nobody active")
 
 
+async def test_an_issuer_can_be_trusted_to_verify_addresses(dsn: str, login: Login) -> None:
+    async with served(dsn, login, oidc_email_trusted=True) as api:
+        assert (await me(api, login.token(email_verified=None))).status_code == 200
+        await refused(api, login.token(email_verified=False), "not verified")
+
+
+@pytest.mark.parametrize("address", ["\u017fmith@example.cn", "smith@example.\u212an", "smiß@x.cn"])
+async def test_an_address_that_only_looks_alike_is_another(
+    api: Api, login: Login, address: str
+) -> None:
+    """Long s, the Kelvin sign and sharp s become s, k and ss where Unicode folds cases."""
+    for name, email in (("甲", "smith@example.cn"), ("乙", "Smith@example.kn"), ("丙", address)):
+        await api.post("/v1/users", {"name": name, "role": "sales", "email": email})
+    assert (await me(api, login.token(email="SMITH@EXAMPLE.CN"))).json()["person"] == "甲"
+    await refused(api, login.token(email=address), "ASCII")
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"aud": "another"}, "for another service"),
     ({"aud": ["another", "third"]}, "for another service"),
@@ -104,6 +121,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"email": ["wang.fang@example.cn"]}, "says no email"),
     ({"email": "somebody@example.cn"}, "nobody active"),
     ({"email_verified": False}, "not verified"),
+    ({"email_verified": None}, "not verified"),
+    ({"email_verified": "false"}, "not verified"),
+    ({"email_verified": 1}, "not verified"),
     ({"header": {"typ": "logout+jwt"}}, "not signed by the issuer"),
     ({"header": {"crit": ["typ"]}}, "not signed by the issuer"),
 ]
@@ -194,7 +214,7 @@ async def test_many_at_once_ask_once(dsn: str, login: Login) -> None:
         assert login.asked() == 1
 
 
-@pytest.mark.parametrize("how", ["broken", "moved", "huge", "other", "unsafe", "nonsense", "slow"])
+@pytest.mark.parametrize("how", ["broken", "moved", "huge", "other", "unsafe", "nonsense", "slow", "odd", "deep"])
 async def test_an_issuer_that_cannot_be_believed_is_no_issuer(
     api: Api, login: Login, how: str
 ) -> None:

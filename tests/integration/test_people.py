@@ -57,7 +57,7 @@ def test_where_there_is_a_token_nobody_becomes_administrator(
 ) -> None:
     leadlog("users", "add", "王芳", "--role", "admin")
     leadlog("tokens", "create", "--user", "王芳", "--name", "laptop")
-    assert first_administrator(dsn, tmp_path) is None
+    assert first_administrator(dsn, tmp_path, 365) is None
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from adapters import last_use, trust
-from adapters.tokens import TokenStore, in_days, issue
+from adapters.tokens import TokenStore, digest, in_days, issue
 from tests.integration.api_client import Api, problem
 from tests.integration.program import Program
 
@@ -54,8 +54,56 @@ async def test_how_long_a_token_lives_is_said_when_it_is_made(api: Api) -> None:
     for wrong in ({"expires_at": past}, {"expires_at": soon, "never": True}):
         problem(await api.post(PATH, {"name": "c", **wrong}), 422, "invalid-expiry")
     problem(await api.post("/v1/users/nobody/tokens", {"name": "a"}), 404, "no-such-person")
-    key = {"headers": {"Idempotency-Key": "1"}}
+
+
+async def test_a_token_is_made_once_and_revoked_under_any_key(api: Api) -> None:
+    await api.post("/v1/users", WANG)
+    key: dict[str, Any] = {"headers": {"Idempotency-Key": "1"}}
     problem(await api.post(PATH, {"name": "d"}, **key), 400, "invalid-parameter")
+    assert (await api.post(PATH, {"name": "d"})).status_code == 201
+    revoked = [(await api.post(f"{PATH}:revoke", {"name": "d"}, **key)).json() for _ in range(2)]
+    assert revoked == [{"revoked": 1}, {"revoked": 0}]
+    version: dict[str, Any] = {"headers": {"If-Match": '"1"'}}
+    problem(await api.post(f"{PATH}:revoke", {}, **version), 400, "invalid-parameter")
+
+
+async def test_a_name_that_is_used_again_leaves_the_token_before_on_record(api: Api) -> None:
+    await api.post("/v1/users", WANG)
+    first = (await api.post(PATH, {"name": "laptop"})).json()["token"]
+    with psycopg.connect(api.dsn, autocommit=True) as conn:
+        conn.execute("UPDATE access.tokens SET last_used_at = now(), expires_at = now()")
+        second = (await api.post(PATH, {"name": "laptop"})).json()["token"]
+        problem(await api.post(PATH, {"name": "laptop"}), 422, "name-taken")
+        await api.post(f"{PATH}:revoke", {"name": "laptop"})
+        assert issue(conn, "王芳", "sales", "laptop", in_days(1))
+        stored = conn.execute(
+            "SELECT hash, last_used_at IS NOT NULL, revoked_at IS NOT NULL FROM access.tokens"
+            " WHERE name = 'laptop' ORDER BY created_at"
+        ).fetchall()
+    assert [row[0] for row in stored[:2]] == [digest(first), digest(second)]
+    assert [row[1:] for row in stored] == [(True, True), (False, True), (False, False)]
+    shown = (await api.get(PATH)).json()["items"]
+    assert [item["valid"] for item in shown] == [False, False, True]
+
+
+async def test_tokens_are_listed_in_pages(api: Api) -> None:
+    await api.post("/v1/users", WANG)
+    for name in ("c", "a", "b", "a"):
+        await api.post(f"{PATH}:revoke", {"name": "a"})
+        assert (await api.post(PATH, {"name": name})).status_code == 201
+    seen: list[tuple[str, bool]] = []
+    cursor = ""
+    for _ in range(3):
+        page = await api.get(f"{PATH}?limit=2{cursor}")
+        assert int(page.headers["leadlog-position"]) == page.json()["position"]
+        seen += [(item["name"], item["valid"]) for item in page.json()["items"]]
+        if page.json()["next"] is None:
+            break
+        cursor = f"&cursor={page.json()['next']}"
+    assert seen == [("a", False), ("a", True), ("b", True), ("c", True)]
+    for wrong in ("x=1", "limit=1000", "cursor=x", "min_position=-1"):
+        problem(await api.get(f"{PATH}?{wrong}"), 400, "invalid-parameter")
+    problem(await api.get(f"{PATH}?min_position=1000000"), 503, "unavailable")
 
 
 async def test_the_last_use_is_noted_in_batches_and_at_most_once_a_minute(

@@ -22,7 +22,7 @@ from adapters.postgres.tile_store import public_keys
 from adapters.signed_notes import Signer, Verifier, read_checkpoint
 from tests.integration.api_client import CONTACT, EMAIL, PHONE, Api, problem
 from tests.integration.program import Program
-from tests.proving import GoVerifier, build_verifier, fill, sealed
+from tests.proving import GoVerifier, build_verifier, checkpointed, fill
 from tests.seed import SEED
 from tests.size import size
 
@@ -40,8 +40,8 @@ def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyFile:
     return KeyFile(tmp_path / "signing.key")
 
 
-async def seal_now(api: Api, keys: KeyFile) -> None:
-    await anyio.to_thread.run_sync(sealed, api.dsn, keys)
+async def checkpoint_now(api: Api, keys: KeyFile) -> None:
+    await anyio.to_thread.run_sync(checkpointed, api.dsn, keys)
 
 
 def requests_of(body: dict[str, Any], verifier: str) -> list[dict[str, Any]]:
@@ -76,15 +76,15 @@ async def test_a_leads_events_are_proven_and_later_ones_are_named(
     await api.project()
     before = (await api.get(f"/v1/leads/{lead['code']}/proof", role="auditor")).json()
     assert (before["checkpoint"], before["items"]) == (None, [])
-    assert len(before["unsealed"]) >= 1
+    assert len(before["uncovered"]) >= 1
     problem(await api.get("/v1/audit/checkpoint"), 404, "not-found")
-    await seal_now(api, keys)
+    await checkpoint_now(api, keys)
     await api.post(f"/v1/leads/{lead['id']}/follow-ups", CONTACT)
     answer = await api.get(f"/v1/leads/{lead['id']}/proof", role="auditor")
     assert answer.status_code == 200, answer.text
     body = answer.json()
-    assert len(body["items"]) == len(before["unsealed"])
-    assert body["unsealed"][0]["version"] == len(body["items"]) + 1
+    assert len(body["items"]) == len(before["uncovered"])
+    assert body["uncovered"][0]["version"] == len(body["items"]) + 1
     [key] = (await api.get("/v1/audit/checkpoint")).json()["verifiers"]
     assert key["until"] is None
     requests = requests_of(body, key["verifier"])
@@ -98,16 +98,16 @@ async def test_a_leads_events_are_proven_and_later_ones_are_named(
 
 async def test_a_proof_comes_in_pages(api: Api, keys: KeyFile) -> None:
     lead = await api.lead()
-    await seal_now(api, keys)
+    await checkpoint_now(api, keys)
     await api.post(f"/v1/leads/{lead['id']}/follow-ups", CONTACT)
     path = f"/v1/leads/{lead['id']}/proof"
     whole = (await api.get(path)).json()
     found, cursor = [], ""
     while cursor is not None:
         page = (await api.get(f"{path}?limit=2{cursor and '&cursor=' + cursor}")).json()
-        found += [*page["items"], *page["unsealed"]]
+        found += [*page["items"], *page["uncovered"]]
         cursor = page["next"]
-    assert found == [*whole["items"], *whole["unsealed"]]
+    assert found == [*whole["items"], *whole["uncovered"]]
 
 
 @pytest.mark.parametrize("role", ["sales", "supervisor", "marketing", "analyst"])
@@ -125,7 +125,7 @@ async def test_growth_is_proven_between_any_two_sizes(
     notes = []
     for number in (300, 500):
         await anyio.to_thread.run_sync(fill, api.dsn, number, rng)
-        await seal_now(api, keys)
+        await checkpoint_now(api, keys)
         notes.append((await api.get("/v1/audit/checkpoint")).json())
     old, new = notes
     answer = await api.get(f"/v1/audit/consistency?from={old['size']}&to={new['size']}")

@@ -145,7 +145,9 @@ def test_a_request_in_pieces_and_several_in_one_are_answered(service: Serving) -
 
 def test_too_many_connections_are_turned_away_and_then_there_is_room(service: Serving) -> None:
     wires = [Wire(service) for _ in range(21)]
-    assert status(wires[-1].heard()) == 503
+    turned_away = wires[-1].heard()
+    assert status(turned_away) == 503
+    assert b"\r\nretry-after: 1\r\n" in turned_away
     for wire in wires:
         wire.close()
     time.sleep(0.3)

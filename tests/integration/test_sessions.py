@@ -111,6 +111,24 @@ async def test_a_session_ends_when_its_person_logs_out(api: Api) -> None:
     problem(await page.call("POST", "/v1/leads"), 401, "unauthorised")
 
 
+async def test_a_logout_can_be_sent_again_when_its_answer_was_lost(api: Api) -> None:
+    page = await log_in(api)
+    for _ in range(2):
+        left = await page.call("DELETE", "/v1/session", X_CSRF_Token=page.csrf)
+        assert left.status_code == 204
+        assert "Max-Age=0" in left.headers["set-cookie"]
+    assert (await api.call("DELETE", "/v1/session", role="sales")).status_code == 204
+    problem(await api.call("DELETE", "/v1/session", role=None), 401, "unauthorised")
+
+
+async def test_who_one_is_takes_only_the_parameters_of_reads(api: Api) -> None:
+    answer = await api.get("/v1/session?min_position=0")
+    assert answer.status_code == 200
+    assert int(answer.headers["leadlog-position"]) >= 0
+    problem(await api.get("/v1/session?x=1"), 400, "invalid-parameter")
+    problem(await api.get("/v1/session?min_position=1000000"), 503, "unavailable")
+
+
 ENDS = [
     "UPDATE access.sessions SET expires_at = now()",
     "UPDATE access.sessions SET last_used_at = now() - interval '61 minutes'",
@@ -165,7 +183,11 @@ async def test_logging_in_again_ends_the_session_before_and_many_end_the_oldest(
     for _ in range(20):
         await log_in(api)
     assert not await again.is_open()
-    assert stored(api, "SELECT count(*) FROM access.sessions") == [(20,)]
+    live = "SELECT count(*) FROM access.sessions WHERE expires_at > now()"
+    assert stored(api, live) == [(20,)]
+    stored(api, "UPDATE access.sessions SET expires_at = expires_at - interval '31 days'")
+    await log_in(api)
+    assert stored(api, "SELECT count(*) FROM access.sessions") == [(1,)], "kept for 30 days"
 
 
 async def test_a_cookie_opens_no_further_session(api: Api) -> None:

@@ -14,26 +14,26 @@ from adapters.embedded import Cluster
 from adapters.key_file import KeyFile
 from adapters.merkle import CompactRange, leaf_hash
 from adapters.postgres.log_check import Checked, Kept, check_log
-from adapters.postgres.sealing import ROLE, rotate
+from adapters.postgres.checkpointing import ROLE, rotate
 from adapters.postgres.tables import connect
 from adapters.postgres.tile_store import inclusion_proofs, origin, public_keys
 from adapters.signed_notes import Checkpoint, Signer, read_checkpoint, sign
 from adapters.tiles import Growth
 from tests.integration.program import Program
-from tests.proving import GoVerifier, build_verifier, fill, sealed, stored
+from tests.proving import GoVerifier, build_verifier, checkpointed, fill, stored
 from tests.seed import SEED
 from tests.size import size
 
 _numbers = count(1)
 ROUNDS = size(60, 2_000)
-SEALED_SIZES = (1, 17, 255, 256, 257, 300, 511, 512, 600, 640)
-EVENTS, UNSEALED = SEALED_SIZES[-1], 9
+SIZES = (1, 17, 255, 256, 257, 300, 511, 512, 600, 640)
+EVENTS, UNCOVERED = SIZES[-1], 9
 
 Conn = psycopg.Connection[Any]
 
 
-class Sealing(NamedTuple):
-    """A sealed log, its name, its notes by size, and the proof of each position."""
+class Covered(NamedTuple):
+    """A log under checkpoints, its name, its notes by size, and the proof of each position."""
 
     name: str
     keys: KeyFile
@@ -50,24 +50,24 @@ def go(tmp_path_factory: pytest.TempPathFactory) -> GoVerifier:
 @pytest.fixture(scope="module")
 def original(
     cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Sealing]:
+) -> Iterator[Covered]:
     """A log under ten checkpoints, with a few events behind the last one."""
     keys = KeyFile(tmp_path_factory.mktemp("keys") / "signing.key")
     rng = Random(SEED)
     with _database(cluster, template) as name:
         dsn, notes, before = cluster.dsn(name), {}, 0
-        for number in SEALED_SIZES:
+        for number in SIZES:
             fill(dsn, number - before, rng, streams=40)
-            notes[number], before = sealed(dsn, keys).note, number
+            notes[number], before = checkpointed(dsn, keys).note, number
         with connect(dsn, "leadlog_auditor") as conn:
             proofs = inclusion_proofs(conn, range(1, EVENTS + 1), EVENTS)
-        root = sealed(dsn, keys).root
-        fill(dsn, UNSEALED, rng)
-        yield Sealing(name, keys, notes, proofs, root)
+        root = checkpointed(dsn, keys).root
+        fill(dsn, UNCOVERED, rng)
+        yield Covered(name, keys, notes, proofs, root)
 
 
 @pytest.fixture
-def copy(cluster: Cluster, original: Sealing) -> Iterator[str]:
+def copy(cluster: Cluster, original: Covered) -> Iterator[str]:
     with _database(cluster, original.name) as name:
         yield cluster.dsn(name)
 
@@ -208,13 +208,13 @@ def _row(conn: Conn, query: str, position: int) -> tuple[Any, ...]:
 
 def position_of(rng: Random) -> int:
     """Anywhere, and often where checkpoints and tiles begin and end."""
-    edges = [n + d for n in SEALED_SIZES for d in (-1, 0, 1) if 1 <= n + d <= EVENTS]
+    edges = [n + d for n in SIZES for d in (-1, 0, 1) if 1 <= n + d <= EVENTS]
     return rng.choice([rng.choice(edges), rng.randint(1, EVENTS)])
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_the_verifier_names_the_position_and_go_agrees(
-    cluster: Cluster, original: Sealing, go: GoVerifier, number: int
+    cluster: Cluster, original: Covered, go: GoVerifier, number: int
 ) -> None:
     print(f"SEED={SEED}")
     rng = Random(SEED + number)
@@ -239,7 +239,7 @@ def first_difference(one: str, other: str) -> int:
     return next(a.position for a, b in pairs if a != b)
 
 
-def go_names(go: GoVerifier, original: Sealing, dsn: str) -> int:
+def go_names(go: GoVerifier, original: Covered, dsn: str) -> int:
     """The first position of which Go says that no such event is in the signed tree."""
     rows = {event.position: event for event in stored(dsn)}
     requests = [
@@ -252,11 +252,11 @@ def go_names(go: GoVerifier, original: Sealing, dsn: str) -> int:
     return go.verdicts(requests).index(False) + 1
 
 
-def test_an_untouched_copy_verifies(copy: str, original: Sealing, go: GoVerifier) -> None:
+def test_an_untouched_copy_verifies(copy: str, original: Covered, go: GoVerifier) -> None:
     checked = check(copy)
     assert checked.fault is None
-    assert (checked.events, checked.sealed) == (EVENTS + UNSEALED, EVENTS)
-    assert checked.checkpoints == len(SEALED_SIZES)
+    assert (checked.events, checked.covered) == (EVENTS + UNCOVERED, EVENTS)
+    assert checked.checkpoints == len(SIZES)
     with pytest.raises(ValueError, match="not in list"):
         go_names(go, original, copy)
 
@@ -294,7 +294,7 @@ def forge_notes(conn: Conn, signer: Signer) -> None:
 
 
 def test_forged_tiles_still_name_the_checkpoints_between_which_it_lies(
-    copy: str, original: Sealing
+    copy: str, original: Covered
 ) -> None:
     tamper(copy, change_state, 280, Random(1))
     tamper(copy, forge_tiles)
@@ -335,7 +335,7 @@ def test_a_checkpoint_signed_with_another_key_is_not_valid(copy: str) -> None:
 
 
 def test_what_was_forged_with_the_key_itself_shows_against_a_note_kept_outside(
-    copy: str, original: Sealing, tmp_path: Path
+    copy: str, original: Covered, tmp_path: Path
 ) -> None:
     """Everything rewritten and signed: the database agrees with itself."""
     with connect(copy, "leadlog_auditor") as conn:
@@ -351,12 +351,12 @@ def test_what_was_forged_with_the_key_itself_shows_against_a_note_kept_outside(
         (tmp_path / str(number)).write_text(original.notes[number])
     assert "649 events" in program("audit", "verify", "--against", str(tmp_path / "17"))
     files = [x for n in (17, 300) for x in ("--against", str(tmp_path / str(n)))]
-    said = "between positions 18 and 300 the log is not what was sealed by the checkpoint in"
+    said = "between positions 18 and 300 the log is not what the checkpoint in"
     program("audit", "verify", *files, refused=said)
 
 
 def test_a_log_cut_back_with_its_checkpoints_shows_against_a_note_kept_outside(
-    copy: str, original: Sealing, tmp_path: Path
+    copy: str, original: Covered, tmp_path: Path
 ) -> None:
     def cut(conn: Conn) -> None:
         conn.execute("DELETE FROM log.leadlog_events WHERE notification_id > 512")
@@ -370,7 +370,7 @@ def test_a_log_cut_back_with_its_checkpoints_shows_against_a_note_kept_outside(
     Program(copy)("audit", "verify", "--against", str(note), refused="position 513 is missing")
 
 
-def test_a_note_of_another_log_is_refused(copy: str, original: Sealing, tmp_path: Path) -> None:
+def test_a_note_of_another_log_is_refused(copy: str, original: Covered, tmp_path: Path) -> None:
     program, note = Program(copy), tmp_path / "note"
     signer = Signer.generate("leadlog.other")
     for text, said in (
@@ -386,7 +386,7 @@ def test_a_note_of_another_log_is_refused(copy: str, original: Sealing, tmp_path
     program("audit", "verify", "--against", str(note), *key, refused="of the log leadlog.other")
 
 
-def test_checkpoints_of_a_rotated_key_are_kept_notes_too(copy: str, original: Sealing) -> None:
+def test_checkpoints_of_a_rotated_key_are_kept_notes_too(copy: str, original: Covered) -> None:
     with connect(copy, "leadlog_auditor") as conn:
         [old] = public_keys(conn)
         found = read_checkpoint(original.notes[640], [old.verifier])
@@ -398,6 +398,6 @@ def test_checkpoints_of_a_rotated_key_are_kept_notes_too(copy: str, original: Se
 
 
 def test_an_event_behind_the_last_checkpoint_is_checked_for_order(copy: str) -> None:
-    """Until it is sealed, order and readability are all that can be told."""
+    """Until a checkpoint covers it, order and readability are all that can be told."""
     tamper(copy, delete, EVENTS + 3, Random(1))
     assert "position 643 is missing" in str(check(copy).fault)

@@ -71,6 +71,10 @@ CASES: list[tuple[str, dict[str, Any], Event]] = [
         e.LeadConverted(occurred_at=AT, amount=Decimal("0.1"), details={"industry": "retail"}),
     ),
     ("LeadLost", {"reason": "price"}, e.LeadInvalidated(occurred_at=AT, reason="price")),
+    ("LeadLost", {"reason": "回电13912345678"},
+     e.LeadInvalidated(occurred_at=AT, note="回电13912345678")),
+    ("LeadLost", {"reason": "王" * 41, "by": "li"},
+     e.LeadInvalidated(occurred_at=AT, note='{"reason": "' + "王" * 41 + '", "by": "li"}')),
 ]  # fmt: skip
 
 

@@ -9,20 +9,23 @@ from api.access import ALLOWED
 from api.company_route import Verb
 from api.directory import PEOPLE, TEAMS
 from api.leads import VERBS
+from api.privacy import ERASING, REVEAL
 from commands.fields import Command
 from commands.lead.entry import CaptureLead
+from commands.lead.privacy import RevealContact
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/reference/http-api.md").read_text(encoding="utf-8")
 DIRECTORY = (ROOT / "docs/reference/directory.md").read_text(encoding="utf-8")
 COMMANDS = [
     ("", "lead.capture", CaptureLead),
-    *(("/{ref}" + verb.path, verb.action, verb.model) for verb in VERBS),
+    *(("/{ref}" + verb.path, verb.action, verb.model) for verb in (*VERBS, ERASING)),
+    ("/{ref}/contact:reveal", REVEAL, RevealContact),
 ]
 CODES = re.compile(r"(?:Refusal|Problem)\(\s*(?:\d{3},\s*)?\"([a-z-]+)\"")
 PARTS = ("aggregates", "commands", "projections", "adapters", "api")
-NOT_ANSWERED = {"already-captured"}
-"""Answered otherwise."""
+NOT_ANSWERED = {"already-captured", "login-taken", "login-too-wide", "unknown-login"}
+"""Answered otherwise, or by the command line alone."""
 
 
 @pytest.mark.parametrize(("path", "action", "model"), COMMANDS)

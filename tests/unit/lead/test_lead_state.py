@@ -16,7 +16,9 @@ from aggregates.lead.events import (
     StageChanged,
 )
 from aggregates.lead.evolve import evolve, fold
-from aggregates.lead.state import PIPELINE, Activity, Completeness, Disposition, Lead
+from aggregates.lead.privacy_events import PersonalDataErased
+from aggregates.lead.state import PIPELINE, Activity, Completeness, Disposition, Lead, replace
+from aggregates.personal import without_personal
 from tests.seed import SEED
 from tests.unit.lead.any_event import events
 from tests.unit.lead.given import ASSIGNED, LEAD, NOW, lead_of
@@ -48,6 +50,22 @@ def test_a_fold_may_stop_and_go_on_anywhere(history: Sequence[Event], at: int) -
     shown = repr(before)
     assert fold(before, history[at:]) == fold(Lead(LEAD), history)
     assert repr(before) == shown
+
+
+@seed(SEED)
+@settings(max_examples=300, deadline=None, database=None)
+@for_all(st.lists(events, max_size=20))
+def test_an_erasure_leaves_what_a_later_fold_knows(history: Sequence[Event]) -> None:
+    """Architecture section 7: a state in memory is then as if nothing personal had been recorded.
+
+    But for attributes: a clear value that a personal one had taken the place of is not in memory.
+    """
+    note(f"SEED={SEED}")
+    erased = PersonalDataErased(occurred_at=NOW, reason="撤回同意", by="Ana")
+    known = evolve(fold(Lead(LEAD), history), erased)
+    left = fold(Lead(LEAD), [*map(without_personal, history), erased])
+    assert known.attributes.items() <= left.attributes.items()
+    assert replace(known, attributes={}) == replace(left, attributes={})
 
 
 def test_the_axes_are_independent() -> None:

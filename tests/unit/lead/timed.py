@@ -21,7 +21,7 @@ from aggregates.lead.convert import convert, reverse_conversion
 from aggregates.lead.duplicates import merge, unmerge
 from aggregates.lead.events import FollowUpRecorded, LeadCaptured, LeadResumed
 from aggregates.lead.evolve import fold
-from aggregates.lead.expire import RESUME_AT, expire
+from aggregates.lead.expire import expire
 from aggregates.lead.follow_through import follow_through
 from aggregates.lead.follow_up import record_follow_up
 from aggregates.lead.info import complete_info
@@ -146,7 +146,7 @@ class Story:
 
     def resumed(self) -> list[str]:
         """When pauses ended by themselves."""
-        ends = [e for e in self.events if isinstance(e, LeadResumed) and e.reason == RESUME_AT]
+        ends = [e for e in self.events if isinstance(e, LeadResumed) and e.by_clock]
         return [shown(e.occurred_at) for e in ends]
 
     def due(self, name: str) -> str:

@@ -8,7 +8,6 @@ import pytest
 from aggregates.event import Event, PolicyRef, Recorded
 from aggregates.lead import events as e
 from aggregates.lead import time_events as t
-from aggregates.lead.expire import RESUME_AT
 from aggregates.notification import events as n
 from aggregates.review.events import ReviewOpened
 from projections.base import WorkingSet
@@ -47,7 +46,7 @@ def contact(*, connected: bool = True) -> e.FollowUpRecorded:
 
 
 PAUSED = e.LeadPaused(occurred_at=at(2), reason="客户出差", resume_at=at(48))
-RESUMED = e.LeadResumed(occurred_at=at(48), reason=RESUME_AT)
+RESUMED = e.LeadResumed(occurred_at=at(48), by_clock=True)
 BY_HAND = e.LeadResumed(occurred_at=at(40), reason="客户回来了")
 HANDED = e.LeadHandedOver(occurred_at=at(3), owner="li", previous_owner="chen")
 OWNED: Sequence[Event] = (captured(), assigned(), issued())

@@ -1,4 +1,4 @@
-"""Sealing: every event in the tree, every proof accepted by Go, through kills and races."""
+"""Checkpoints: every event in the tree, every proof accepted by Go, through kills and races."""
 
 import os
 import re
@@ -16,7 +16,7 @@ import pytest
 from adapters.key_file import KeyFile
 from adapters.merkle import root_of
 from adapters.postgres.log_check import check_log
-from adapters.postgres.sealing import ROLE, rotate, seal
+from adapters.postgres.checkpointing import ROLE, make_checkpoint, rotate
 from adapters.postgres.tables import connect
 from adapters.postgres.tile_store import (
     consistency_proof,
@@ -29,7 +29,7 @@ from adapters.postgres.tile_store import (
 from adapters.settings import StartupError
 from adapters.signed_notes import BadNote, Checkpoint, Note, Signer, Verifier, read_checkpoint, sign
 from tests.integration.program import Program
-from tests.proving import GoVerifier, build_verifier, fill, sealed, stored
+from tests.proving import GoVerifier, build_verifier, checkpointed, fill, stored
 from tests.seed import SEED
 from tests.size import size
 
@@ -49,11 +49,11 @@ def go(tmp_path_factory: pytest.TempPathFactory) -> GoVerifier:
 def verdict(dsn: str) -> str:
     with connect(dsn, "leadlog_auditor") as conn:
         checked = check_log(conn)
-    return str(checked.fault or f"{checked.sealed} sealed, {checked.checkpoints} checkpoints")
+    return str(checked.fault or f"{checked.covered} covered, {checked.checkpoints} checkpoints")
 
 
 def test_every_size_has_the_proofs_that_go_accepts(dsn: str, keys: KeyFile, go: GoVerifier) -> None:
-    """1..70, then random larger ones over several tiles, each sealed on top of the one before."""
+    """1..70, then random larger ones over several tiles, each checkpoint on top of the one before."""
     print(f"SEED={SEED}")
     rng = Random(SEED)
     sizes = [*range(1, 71), *sorted(rng.sample(range(71, size(1500, 140_000)), size(6, 40)))]
@@ -61,7 +61,7 @@ def test_every_size_has_the_proofs_that_go_accepts(dsn: str, keys: KeyFile, go: 
     requests = []
     for number in sizes:
         fill(dsn, number - max(roots, default=0), rng)
-        found = sealed(dsn, keys)
+        found = checkpointed(dsn, keys)
         assert found.size == number
         roots[number] = found.root
     events = stored(dsn)
@@ -84,21 +84,21 @@ def test_every_size_has_the_proofs_that_go_accepts(dsn: str, keys: KeyFile, go: 
     wrong = [r | {"proof": [*r["proof"], roots[1]]} for r in rng.sample(requests, 50)]
     wrong += [r | {"leaf": b"?"} for r in requests if "leaf" in r][:50]
     assert not any(go.verdicts(wrong))
-    assert verdict(dsn) == f"{sizes[-1]} sealed, {len(sizes)} checkpoints"
+    assert verdict(dsn) == f"{sizes[-1]} covered, {len(sizes)} checkpoints"
 
 
 def test_nothing_new_is_no_new_checkpoint(dsn: str, keys: KeyFile) -> None:
     with connect(dsn, ROLE, autocommit=True) as conn:
-        assert seal(conn, keys) is None
+        assert make_checkpoint(conn, keys) is None
         fill(dsn, 5, Random(1))
-        first = seal(conn, keys)
-        assert seal(conn, keys) == first == newest(conn)
+        first = make_checkpoint(conn, keys)
+        assert make_checkpoint(conn, keys) == first == newest(conn)
         assert count(dsn, "audit.checkpoints") == 1
 
 
 def test_a_checkpoint_is_a_note_that_only_this_log_has_signed(dsn: str, keys: KeyFile) -> None:
     fill(dsn, 5, Random(1))
-    found = sealed(dsn, keys)
+    found = checkpointed(dsn, keys)
     with connect(dsn) as conn, conn.transaction():
         conn.execute("SET LOCAL ROLE leadlog_auditor")
         [key] = public_keys(conn)
@@ -157,7 +157,7 @@ def test_the_key_file_is_private_and_made_once(dsn: str, second_dsn: str, tmp_pa
 
 def test_a_missing_wrong_or_broken_key_is_said_with_what_to_do(dsn: str, keys: KeyFile) -> None:
     fill(dsn, 5, Random(1))
-    sealed(dsn, keys)
+    checkpointed(dsn, keys)
     fill(dsn, 1, Random(2))
     right = keys.path.read_text()
     for text in (None, Signer.generate("leadlog.x").private_text(), "rubbish", right.lower()):
@@ -165,21 +165,21 @@ def test_a_missing_wrong_or_broken_key_is_said_with_what_to_do(dsn: str, keys: K
         if text is not None:
             keys.path.write_text(text)
         with pytest.raises(StartupError, match="LEADLOG_SIGNING_KEY_FILE") as refused:
-            sealed(dsn, keys)
+            checkpointed(dsn, keys)
         assert "\n" not in str(refused.value)
     keys.path.write_text(right)
-    assert sealed(dsn, keys).size == 6
+    assert checkpointed(dsn, keys).size == 6
 
 
 def test_a_rotation_is_signed_by_both_keys_and_old_notes_verify(dsn: str, keys: KeyFile) -> None:
     fill(dsn, 5, Random(1))
-    first = sealed(dsn, keys)
+    first = checkpointed(dsn, keys)
     with connect(dsn, ROLE, autocommit=True) as conn:
         fill(dsn, 2, Random(2))
         new = rotate(conn, keys)
         both = newest(conn)
         fill(dsn, 3, Random(3))
-        last = seal(conn, keys)
+        last = make_checkpoint(conn, keys)
         assert both and last
         old, current = [key.verifier for key in public_keys(conn)]
     assert current == new
@@ -187,22 +187,22 @@ def test_a_rotation_is_signed_by_both_keys_and_old_notes_verify(dsn: str, keys: 
     assert Note.read(both.note).signed_by([old, new]) == [old, new]
     assert Note.read(last.note).signed_by([old, new]) == [new]
     assert KeyFile(keys.path).find(old) is None
-    assert verdict(dsn) == "10 sealed, 3 checkpoints"
+    assert verdict(dsn) == "10 covered, 3 checkpoints"
 
 
 def test_a_rotation_that_is_cut_short_changes_nothing(dsn: str, keys: KeyFile) -> None:
     """The new key is in the file, the database has not heard of it."""
     fill(dsn, 5, Random(1))
-    first = sealed(dsn, keys)
+    first = checkpointed(dsn, keys)
     keys.add(first.note.partition("\n")[0])
     fill(dsn, 5, Random(2))
-    assert sealed(dsn, keys).size == 10
-    assert verdict(dsn) == "10 sealed, 2 checkpoints"
+    assert checkpointed(dsn, keys).size == 10
+    assert verdict(dsn) == "10 covered, 2 checkpoints"
 
 
 def test_a_lost_key_can_be_replaced_and_that_shows(dsn: str, keys: KeyFile) -> None:
     fill(dsn, 5, Random(1))
-    sealed(dsn, keys)
+    checkpointed(dsn, keys)
     keys.path.unlink()
     with connect(dsn, ROLE, autocommit=True) as conn:
         with pytest.raises(StartupError, match="--lost"):
@@ -212,10 +212,10 @@ def test_a_lost_key_can_be_replaced_and_that_shows(dsn: str, keys: KeyFile) -> N
         assert latest
         known = [key.verifier for key in public_keys(conn)]
     assert Note.read(latest.note).signed_by(known) == [new]
-    assert verdict(dsn) == "5 sealed, 2 checkpoints"
+    assert verdict(dsn) == "5 covered, 2 checkpoints"
 
 
-def test_sealers_at_once_make_one_tree(dsn: str, keys: KeyFile) -> None:
+def test_those_who_sign_at_once_make_one_tree(dsn: str, keys: KeyFile) -> None:
     """While others append."""
     rng = Random(SEED)
     fill(dsn, 10, rng)
@@ -224,7 +224,7 @@ def test_sealers_at_once_make_one_tree(dsn: str, keys: KeyFile) -> None:
     def work() -> None:
         try:
             for _ in range(15):
-                sealed(dsn, keys)
+                checkpointed(dsn, keys)
         except BaseException as error:
             wrong.append(error)
 
@@ -236,42 +236,42 @@ def test_sealers_at_once_make_one_tree(dsn: str, keys: KeyFile) -> None:
     for thread in threads:
         thread.join()
     assert not wrong
-    sealed(dsn, keys)
-    assert verdict(dsn).startswith(f"{len(stored(dsn))} sealed")
+    checkpointed(dsn, keys)
+    assert verdict(dsn).startswith(f"{len(stored(dsn))} covered")
 
 
-SEAL_FOREVER = """
+SIGN_ONCE = """
 import sys
 from pathlib import Path
 from adapters.key_file import KeyFile
-from adapters.postgres import sealing
+from adapters.postgres import checkpointing
 from adapters.postgres.tables import connect
-sealing.BATCH = 256
-with connect(sys.argv[1], sealing.ROLE, autocommit=True) as conn:
+checkpointing.BATCH = 256
+with connect(sys.argv[1], checkpointing.ROLE, autocommit=True) as conn:
     print("here", flush=True)
-    sealing.seal(conn, KeyFile(Path(sys.argv[2])))
+    checkpointing.make_checkpoint(conn, KeyFile(Path(sys.argv[2])))
 """
 
 
-def test_a_killed_sealer_leaves_a_whole_tree(dsn: str, keys: KeyFile) -> None:
+def test_a_killed_worker_leaves_a_whole_tree(dsn: str, keys: KeyFile) -> None:
     print(f"SEED={SEED}")
     rng = Random(SEED)
     fill(dsn, 20, rng)
-    sealed(dsn, keys)
+    checkpointed(dsn, keys)
     for _ in range(size(5, 40)):
         fill(dsn, size(4_000, 40_000), rng)
-        line = [sys.executable, "-c", SEAL_FOREVER, dsn, str(keys.path)]
+        line = [sys.executable, "-c", SIGN_ONCE, dsn, str(keys.path)]
         with subprocess.Popen(line, stdout=subprocess.PIPE) as process:
             assert process.stdout
             process.stdout.readline()
             time.sleep(rng.random() * 0.25)
             process.kill()
-        assert " sealed" in verdict(dsn)
-    assert sealed(dsn, keys).size == len(stored(dsn))
-    assert verdict(dsn).startswith(f"{len(stored(dsn))} sealed")
+        assert re.fullmatch(r"\d+ covered, \d+ checkpoints", verdict(dsn))
+    assert checkpointed(dsn, keys).size == len(stored(dsn))
+    assert verdict(dsn).startswith(f"{len(stored(dsn))} covered")
 
 
-def test_the_worker_seals_by_itself_and_early_when_much_is_new(dsn: str, tmp_path: Path) -> None:
+def test_the_worker_signs_by_itself_and_early_when_much_is_new(dsn: str, tmp_path: Path) -> None:
     env = os.environ | {
         "LEADLOG_DATABASE": dsn, "LEADLOG_ALLOW_UNSAFE_POSTGRES": "true",
         "LEADLOG_SIGNING_KEY_FILE": str(tmp_path / "signing.key"),
@@ -290,7 +290,7 @@ def test_the_worker_seals_by_itself_and_early_when_much_is_new(dsn: str, tmp_pat
         assert worker.wait(15) == 0
 
 
-def test_the_command_seals_and_prints_a_note(dsn: str) -> None:
+def test_the_command_signs_and_prints_a_note(dsn: str) -> None:
     program = Program(dsn)
     program("audit", "checkpoint", refused="no events")
     fill(dsn, 5, Random(1))
@@ -301,7 +301,7 @@ def test_the_command_seals_and_prints_a_note(dsn: str) -> None:
     fill(dsn, 5, Random(1))
     printed = program("audit", "checkpoint")
     assert Note.read(printed).signed_by([Verifier.read(new)])
-    assert "10 sealed, 3 checkpoints agree" in program("audit", "verify")
+    assert "10 covered, 3 checkpoints agree" in program("audit", "verify")
 
 
 @pytest.mark.parametrize(
@@ -320,14 +320,14 @@ def test_the_command_seals_and_prints_a_note(dsn: str) -> None:
 )
 def test_the_owner_too_only_adds_to_the_tree(dsn: str, keys: KeyFile, statement: str) -> None:
     fill(dsn, 5, Random(1))
-    sealed(dsn, keys)
+    checkpointed(dsn, keys)
     with psycopg.connect(dsn) as owner, pytest.raises(psycopg.errors.InsufficientPrivilege):
         owner.execute(statement)
 
 
-def test_a_sealer_does_not_go_on_from_a_tree_that_was_changed(dsn: str, keys: KeyFile) -> None:
+def test_no_checkpoint_goes_on_from_a_tree_that_was_changed(dsn: str, keys: KeyFile) -> None:
     fill(dsn, 5, Random(1))
-    sealed(dsn, keys)
+    checkpointed(dsn, keys)
     for statement in (
         r"UPDATE audit.tiles SET hashes = overlay(hashes PLACING '\x00'::bytea FROM 40)",
         "DELETE FROM audit.tiles",
@@ -341,10 +341,10 @@ def test_a_sealer_does_not_go_on_from_a_tree_that_was_changed(dsn: str, keys: Ke
             conn.execute(statement)
             conn.execute("SET LOCAL ROLE leadlog_sealer")
             with pytest.raises(Exception, match=r"audit verify|tiles of the tree"):
-                seal(conn, keys)
+                make_checkpoint(conn, keys)
             conn.rollback()
     fill(dsn, 1, Random(2))
-    assert sealed(dsn, keys).size == 6
+    assert checkpointed(dsn, keys).size == 6
 
 
 def fill_one(conn: psycopg.Connection[tuple[object, ...]]) -> None:

@@ -14,9 +14,9 @@ from adapters.company import Company
 from adapters.key_file import KeyFile
 from adapters.postgres import leases
 from adapters.postgres.leases import Pauses
-from adapters.postgres.sealing import ROLE, seal
+from adapters.postgres.checkpointing import ROLE, make_checkpoint
 from adapters.postgres.tables import Connection, connect
-from adapters.postgres.tile_store import Unsealable
+from adapters.postgres.tile_store import BadTree
 from adapters.settings import Settings, StartupError
 
 logger = logging.getLogger("leadlog.sealing")
@@ -45,7 +45,7 @@ def run_forever(dsn: str, _: Company, settings: Settings, stop: threading.Event)
             pause = pauses.next()
             logger.warning("seal: the database lets us down, again in %.1f s: %s", pause, error)
             stop.wait(pause)
-        except (StartupError, Unsealable) as error:
+        except (StartupError, BadTree) as error:
             logger.error("seal: no checkpoint can be signed: %s", error)  # noqa: TRY400 - one line
             stop.wait(settings.seal_seconds)
 
@@ -66,7 +66,7 @@ def _spell(conn: Connection, keys: KeyFile, settings: Settings, stop: threading.
     while not stop.is_set():
         waiting = _backlog(conn)
         if waiting >= settings.seal_events or (waiting and time.monotonic() >= due):
-            seal(conn, keys)
+            make_checkpoint(conn, keys)
             due = time.monotonic() + settings.seal_seconds
         stop.wait(min(LOOK_SECONDS, settings.seal_seconds))
 

@@ -10,8 +10,8 @@ from adapters.merkle import HASH_BYTES
 from adapters.postgres import log_reader
 from adapters.postgres.tables import Connection
 from adapters.postgres.tile_store import (
-    Sealed,
-    Unsealable,
+    StoredCheckpoint,
+    BadTree,
     growth_at,
     keep_tiles,
     newest,
@@ -38,10 +38,10 @@ REGISTER = "INSERT INTO audit.signing_keys (verifier) VALUES (%s)"
 RETIRE = "UPDATE audit.signing_keys SET until = clock_timestamp() WHERE until IS NULL"
 
 
-def seal(conn: Connection, keys: KeyFile) -> Sealed | None:
+def make_checkpoint(conn: Connection, keys: KeyFile) -> StoredCheckpoint | None:
     """The newest checkpoint, made now if there are events that none covers; None on an empty log.
 
-    StartupError without the key that signs, Unsealable when the log does not go on from the newest
+    StartupError without the key that signs, BadTree when the log does not go on from the newest
     checkpoint. `conn` acts as `leadlog_sealer`.
     """
     with conn.transaction():
@@ -71,14 +71,14 @@ def rotate(conn: Connection, keys: KeyFile, *, lost: bool = False) -> Verifier:
     return new.verifier
 
 
-def _grown(conn: Connection, last: Sealed | None) -> Growth:
+def _grown(conn: Connection, last: StoredCheckpoint | None) -> Growth:
     """The tree of all events, its tiles kept."""
     growth = growth_at(conn, last.size if last else 0)
     head = log_reader.head(conn)
     if last and growth.root() != last.root:
-        raise Unsealable("the stored tree is not that of the newest checkpoint" + _VERIFY)
+        raise BadTree("the stored tree is not that of the newest checkpoint" + _VERIFY)
     if head < growth.size:
-        raise Unsealable(f"the log ends at {head}, its checkpoint at {growth.size}" + _VERIFY)
+        raise BadTree(f"the log ends at {head}, its checkpoint at {growth.size}" + _VERIFY)
     while growth.size < head:
         upto = min(growth.size + BATCH, head)
         filled = [t for leaf in _leaves(conn, growth.size, upto) for t in growth.append(leaf)]
@@ -97,14 +97,14 @@ def _leaves(conn: Connection, after: int, upto: int) -> list[bytes]:
     assert row is not None, "an aggregate has one row"
     hashes, count, _ = row
     if count != upto - after:
-        raise Unsealable(f"positions {after + 1} to {upto} have {count} events" + _VERIFY)
+        raise BadTree(f"positions {after + 1} to {upto} have {count} events" + _VERIFY)
     assert len(hashes) == count * HASH_BYTES
     return split(hashes)
 
 
-def _sign(conn: Connection, growth: Growth, signers: Sequence[Signer]) -> Sealed:
+def _sign(conn: Connection, growth: Growth, signers: Sequence[Signer]) -> StoredCheckpoint:
     checkpoint = Checkpoint(origin(conn), growth.size, growth.root())
-    sealed = Sealed(checkpoint.size, checkpoint.root, sign(checkpoint.text, signers))
+    sealed = StoredCheckpoint(checkpoint.size, checkpoint.root, sign(checkpoint.text, signers))
     conn.execute(SIGNED, sealed)
     return sealed
 

@@ -1,0 +1,49 @@
+"""What is personal in events, sealed on the way into the log and opened on the way out."""
+
+from collections.abc import Collection
+from functools import partial
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import psycopg
+
+from adapters.keyring import LeadKey, keyring
+from adapters.postgres.codec import IS_SEALED, Cipher, decode, decode_event
+from aggregates.event import Event, Meta
+
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+KEYS = "SELECT stream, wrapped FROM privacy.keys WHERE stream = ANY (%s)"
+
+
+def place_of(stream: UUID, version: int, topic: str) -> str:
+    """Where what is personal in an event is sealed: the associated data of its ciphertext."""
+    return f"{stream}/{version}/{topic}"
+
+
+def sealer(key: LeadKey | None, stream: UUID, version: int, topic: str) -> Cipher | None:
+    """The way into the log at a place of it."""
+    return partial(key.seal, place_of(stream, version, topic)) if key else None
+
+
+def opened(key: LeadKey | None, stream: UUID, version: int, topic: str, state: bytes) -> Event:
+    """An event as it was recorded; without a key, as after an erasure, what is left of it."""
+    if key and IS_SEALED in state:
+        return decode_event(topic, state, partial(key.open, place_of(stream, version, topic)))
+    return decode_event(topic, state)
+
+
+def opened_with_meta(
+    key: LeadKey | None, stream: UUID, version: int, topic: str, state: bytes
+) -> tuple[Event, Meta]:
+    """The same, and who caused it."""
+    unseal = partial(key.open, place_of(stream, version, topic)) if key else None
+    return decode(topic, state, unseal)
+
+
+def keys_of(conn: Connection, streams: Collection[UUID]) -> dict[UUID, LeadKey]:
+    """The keys of those of the streams that have one."""
+    if not streams:
+        return {}
+    found = conn.cursor(binary=True).execute(KEYS, (list(streams),)).fetchall()
+    return {stream: keyring().unwrap(stream, wrapped) for stream, wrapped in found}
