@@ -32,6 +32,8 @@ class AccessSettings(BaseSettings):
     """Whom its tokens have to be for: this service as the issuer knows it."""
     oidc_claim: Literal["email", "preferred_username", "name"] = "email"
     """Which claim says who somebody is: by e-mail address, or by their name in the directory."""
+    oidc_email_trusted: bool = False
+    """Whether an address counts as verified where a token has no claim email_verified."""
     oidc_leeway_seconds: int = Field(60, ge=0, le=300)
     """How far the issuer's clock may be off."""
     oidc_refresh_seconds: float = Field(300, ge=1)

@@ -13,13 +13,13 @@ import psycopg
 from adapters.company import Company
 from adapters.key_file import KeyFile
 from adapters.postgres import leases
-from adapters.postgres.leases import Pauses
 from adapters.postgres.checkpointing import ROLE, make_checkpoint
+from adapters.postgres.leases import Pauses
 from adapters.postgres.tables import Connection, connect
 from adapters.postgres.tile_store import BadTree
 from adapters.settings import Settings, StartupError
 
-logger = logging.getLogger("leadlog.sealing")
+logger = logging.getLogger("leadlog.checkpoints")
 
 NAME = "process:seal"
 LOOK_SECONDS = 1.0
@@ -32,7 +32,7 @@ BACKLOG = (
 
 
 def run_forever(dsn: str, _: Company, settings: Settings, stop: threading.Event) -> None:
-    """Seal until `stop` is set."""
+    """Sign checkpoints until `stop` is set."""
     keys = KeyFile(settings.signing_key_path)
     pauses = Pauses()
     while not stop.is_set():
@@ -61,7 +61,7 @@ def _leased(conn: Connection, stop: threading.Event) -> bool:
 
 
 def _spell(conn: Connection, keys: KeyFile, settings: Settings, stop: threading.Event) -> None:
-    """Seal as long as the connection holds."""
+    """Sign checkpoints as long as the connection holds."""
     due = time.monotonic()
     while not stop.is_set():
         waiting = _backlog(conn)

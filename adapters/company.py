@@ -1,7 +1,9 @@
 """The company's facts, fixed once there are events: time zone, currency, kind of clock.
 
 Dates, codes and amounts in the log mean these; a start with other ones is refused. The ledger key,
-which turns bodies of commands into fingerprints, is random and made with the database.
+which turns bodies of commands, phone numbers and names into fingerprints, is random and made with
+the database. It lies there wrapped by the master key: with the database alone nobody can guess what
+a fingerprint was made of.
 """
 
 import secrets
@@ -13,6 +15,8 @@ from zoneinfo import ZoneInfo
 import psycopg
 
 from adapters.clock import clock_of
+from adapters.keyring import keyring
+from adapters.postgres.key_store import LEDGER_KEY, LEDGER_KEY_BYTES
 from adapters.settings import PREFIX, Settings, StartupError
 from aggregates.values import latest
 from commands.ports import Clock
@@ -65,7 +69,8 @@ def open_company(
     with psycopg.connect(dsn) as conn:
         conn.execute("SELECT log.lock_for_append()")  # nobody makes the first event meanwhile
         last = conn.execute(LAST).fetchone()
-        _keep(conn, {"ledger_key": secrets.token_hex(32), "clock": clock or "real"})
+        _keep(conn, {"clock": clock or "real"})
+        ledger_key = _ledger_key(conn)
         if clock:
             wanted["clock"] = clock
         if last:
@@ -78,7 +83,7 @@ def open_company(
         zone=ZoneInfo(facts["timezone"]),
         currency=facts["currency"],
         clock_kind=facts["clock"],
-        ledger_key=bytes.fromhex(facts["ledger_key"]),
+        ledger_key=ledger_key,
         last_recorded_at=last[0] if last else None,
         clock_at=datetime.fromisoformat(facts[CLOCK_AT]) if CLOCK_AT in facts else None,
     )
@@ -88,6 +93,18 @@ def keep_clock(dsn: str, at: datetime) -> None:
     """Let the simulated clock of a database go on from an instant."""
     with psycopg.connect(dsn) as conn:
         conn.execute(CHANGE, (CLOCK_AT, at.isoformat()))
+
+
+def _ledger_key(conn: psycopg.Connection[Any]) -> bytes:
+    """The key of fingerprints, made at the first opening; one that an earlier program left in clear
+    is wrapped.
+    """
+    kept = bytes.fromhex(_facts(conn).get(LEDGER_KEY, ""))
+    if len(kept) > LEDGER_KEY_BYTES:
+        return keyring().unwrap_secret(LEDGER_KEY, kept)
+    key = kept or secrets.token_bytes(LEDGER_KEY_BYTES)
+    conn.execute(CHANGE, (LEDGER_KEY, keyring().wrap_secret(LEDGER_KEY, key).hex()))
+    return key
 
 
 def _facts(conn: psycopg.Connection[Any]) -> dict[str, str]:

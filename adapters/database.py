@@ -4,7 +4,6 @@ from types import TracebackType
 from typing import Self
 
 from adapters.embedded import Cluster
-from adapters.erasure_list import erase_again
 from adapters.postgres.key_store import require_master_key
 from adapters.postgres.migrate import check_server, connect, ensure_database
 from adapters.postgres.migrate import migrate as apply_migrations
@@ -65,8 +64,6 @@ def open_database(settings: Settings, *, migrate: bool = True) -> Database:
             with connect(database.dsn) as conn:
                 check_server(conn, allow_unsafe=settings.allow_unsafe_postgres)
         require_master_key(database.dsn, settings)
-        if migrate:
-            erase_again(database.dsn, settings)
     except BaseException:
         database.close()
         raise

@@ -85,7 +85,7 @@ async def _carry_out(dsn: str, command: Command, subject: Subject) -> Any:
             return await own.workloads.in_pools()
 
         hand_overs = HandOvers(own.leads, own.registry, own.workloads, own.clock, own.zone)
-        leavers = Leavers(open_leads, in_pools, tokens.revoke, hand_overs)
+        leavers = Leavers(open_leads, in_pools, tokens.end, hand_overs)
         parts = (own.log, own.registry, own.clock, company.ledger_key, leavers, PublicHolidays())
         reply = await DirectoryCommands(*parts).execute(
             command, subject, Request(Caller(operator()))

@@ -186,11 +186,13 @@ def _answer(found: NotAccepted, extra: bytes) -> bytes:
             "detail": found.detail,
         }
     )
-    return b"HTTP/1.1 %d %s\r\n%s%s\r\n%s" % (
+    again = b"retry-after: 1\r\n" if found.status == HTTPStatus.SERVICE_UNAVAILABLE else b""
+    return b"HTTP/1.1 %d %s\r\n%s%s%s\r\n%s" % (
         found.status,
         phrase.encode(),
         b"content-type: application/problem+json\r\nconnection: close\r\ncontent-length: %d\r\n"
         % len(body),
+        again,
         extra,
         body,
     )

@@ -1,18 +1,29 @@
-"""The file with the private keys that sign checkpoints: a line for each, mode 0600.
+"""The file with the private keys that sign checkpoints, mode 0600, and with what they signed last.
 
-Several databases may share one file: a line's name is the log's that it signs for. Which of its
-keys is in use the database says: a rotation that is cut short leaves a line too many, and no harm.
+A line `PRIVATE+KEY+...` is a key, named after the log that it signs for; retired keys stay, for a
+database that is restored to before their rotation. Which key is in use the database says: a
+rotation that is cut short leaves a line too many, and no harm. A line `signed NAME SIZE ROOT` is
+the newest checkpoint of a log: whoever rewrites the database does not reach it here.
 """
 
-import fcntl
-import os
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from os import fsync
 from pathlib import Path
+from typing import NamedTuple
 
+from adapters import secret_file
 from adapters.settings import StartupError
-from adapters.signed_notes import BadNote, Signer, Verifier
+from adapters.signed_notes import BadNote, Checkpoint, Signer, Verifier
+
+SIGNED = "signed "
+
+
+class _Contents(NamedTuple):
+    """The keys in the order in which they were made, and the newest checkpoint by log."""
+
+    signers: Sequence[Signer]
+    signed: Mapping[str, Checkpoint]
 
 
 class KeyFile:
@@ -23,86 +34,81 @@ class KeyFile:
 
     def find(self, verifier: Verifier) -> Signer | None:
         """The key to this verifier."""
-        return next((s for s in self._read() if s.verifier == verifier), None)
-
-    def newest(self, name: str) -> Signer | None:
-        """The last key of this name."""
-        return next((s for s in reversed(self._read()) if s.name == name), None)
+        return next((s for s in self._read().signers if s.verifier == verifier), None)
 
     def add(self, name: str) -> Signer:
         """A new key, kept before this returns."""
         signer = Signer.generate(name)
-        with self._alone():
-            self._write([*self._read(), signer])
+        with self._changing() as (signers, signed):
+            self._write([*signers, signer], signed)
         return signer
 
     def get_or_add(self, name: str) -> Signer:
         """The last key of this name, or a new one; the same for all who ask at once."""
-        with self._alone():
-            signers = self._read()
+        with self._changing() as (signers, signed):
             for signer in reversed(signers):
                 if signer.name == name:
                     return signer
             signer = Signer.generate(name)
-            self._write([*signers, signer])
+            self._write([*signers, signer], signed)
         return signer
 
-    def drop(self, verifier: Verifier) -> None:
-        """Forget the key to this verifier."""
-        with self._alone():
-            self._write([s for s in self._read() if s.verifier != verifier])
+    def signed(self, name: str) -> Checkpoint | None:
+        """What was signed last for the log of this name."""
+        return self._read().signed.get(name)
 
-    def _read(self) -> list[Signer]:
+    def record(self, checkpoint: Checkpoint) -> None:
+        """Keep what is signed now; durable before this returns."""
+        with self._changing() as (signers, signed):
+            self._write(signers, {**signed, checkpoint.origin: checkpoint})
+
+    def forget(self, name: str) -> None:
+        """The log of this name begins anew: nothing was signed for it."""
+        with self._changing() as (signers, signed):
+            self._write(signers, {n: c for n, c in signed.items() if n != name})
+
+    def _read(self) -> _Contents:
+        signers: list[Signer] = []
+        signed: dict[str, Checkpoint] = {}
         try:
             lines = self.path.read_text(encoding="ascii").splitlines()
-            return [Signer.read(line) for line in lines if line.strip()]
+            secret_file.warn_of_readers(self.path)
+            for line in filter(str.strip, lines):
+                if line.startswith(SIGNED):
+                    checkpoint = _checkpoint(line)
+                    signed[checkpoint.origin] = checkpoint
+                else:
+                    signers.append(Signer.read(line))
         except FileNotFoundError:
-            return []
+            return _Contents([], {})
         except (OSError, UnicodeDecodeError, BadNote) as error:
             raise self._unusable(error) from error
+        return _Contents(signers, signed)
 
-    def _write(self, signers: Iterable[Signer]) -> None:
-        """All or nothing, and durable."""
-        text = "".join(f"{signer.private_text()}\n" for signer in signers)
-        try:
-            number, name = tempfile.mkstemp(prefix=".signing-", dir=self.path.parent)  # mode 0600
-            try:
-                with open(number, "w", encoding="ascii") as file:  # noqa: PTH123 - a descriptor
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(name).replace(self.path)
-            finally:
-                with suppress(FileNotFoundError):
-                    Path(name).unlink()
-            with _directory(self.path.parent) as directory:
-                os.fsync(directory)
-        except OSError as error:
-            raise self._unusable(error) from error
+    def _write(self, signers: Sequence[Signer], signed: Mapping[str, Checkpoint]) -> None:
+        lines = [signer.private_text() for signer in signers]
+        lines += [SIGNED + c.text.strip().replace("\n", " ") for c in signed.values()]
+        secret_file.replace(self.path.resolve(), "".join(f"{line}\n" for line in lines))
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One writer at a time, of all processes."""
+    def _changing(self) -> Iterator[_Contents]:
+        """One writer at a time, of all processes; durable at the end."""
+        directory = self.path.resolve().parent  # a link stays one
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with _directory(self.path.parent) as directory:
-                fcntl.flock(directory, fcntl.LOCK_EX)
-                yield
+            directory.mkdir(parents=True, exist_ok=True)
+            with secret_file.alone(directory) as number:
+                yield self._read()
+                fsync(number)
         except OSError as error:
             raise self._unusable(error) from error
 
     def _unusable(self, error: Exception) -> StartupError:
         reason = error.strerror if isinstance(error, OSError) else error
         return StartupError(
-            f"the signing key {self.path}: {reason}: put the right file there, or name another in"
-            " LEADLOG_SIGNING_KEY_FILE"
+            f"the signing key {self.path}: {reason}: put the right file there, writable for whoever"
+            " signs, or name another in LEADLOG_SIGNING_KEY_FILE"
         )
 
 
-@contextmanager
-def _directory(path: Path) -> Iterator[int]:
-    number = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield number
-    finally:
-        os.close(number)
+def _checkpoint(line: str) -> Checkpoint:
+    return Checkpoint.read(line.removeprefix(SIGNED).replace(" ", "\n") + "\n")

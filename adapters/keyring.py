@@ -3,7 +3,7 @@
 AES-256-GCM (NIST SP 800-38D) with random nonces of 96 bits throughout. What is sealed is bound to
 its place: a value cannot be moved to another event, lead or file unnoticed. A lead's key is
 destroyed to erase the lead; a master key is replaced by wrapping the leads' keys anew, and neither
-changes an event.
+changes an event. A secret of the database itself is wrapped in the same way, under its name.
 """
 
 import secrets
@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from adapters.master_keys import MasterKeyMissingError, read_master_keys
-from adapters.settings import Settings
+from adapters.settings import Settings, StartupError
 
 KEY_BYTES, NONCE_BYTES, ID_BYTES = 32, 12, 8
 CACHED_KEYS = 10_000
@@ -24,6 +24,16 @@ CACHED_KEYS = 10_000
 
 class UnreadableError(ValueError):
     """Sealed bytes are not what this key sealed at this place."""
+
+
+class LostKeyError(UnreadableError, StartupError):
+    """Something of a lead is sealed, its key is not there, and no erasure of it is on record."""
+
+    def __init__(self, lead: UUID) -> None:
+        super().__init__(
+            f"the key of lead {lead} is lost, and no erasure of it is on record: put its row of"
+            " privacy.keys back from a backup"
+        )
 
 
 class LeadKey:
@@ -61,7 +71,7 @@ class Keyring:
     def make(self, stream: UUID) -> tuple[LeadKey, bytes]:
         """A new key for a lead, and the same wrapped, which is to be stored."""
         secret = AESGCM.generate_key(8 * KEY_BYTES)
-        return LeadKey(secret), _wrap(self._read()[0], stream, secret)
+        return LeadKey(secret), self.wrap_secret(_place(stream), secret)
 
     def unwrap(self, stream: UUID, wrapped: bytes) -> LeadKey:
         """The lead's key. Raises MasterKeyMissingError, or UnreadableError for another lead's."""
@@ -69,21 +79,27 @@ class Keyring:
 
     def rewrap(self, stream: UUID, wrapped: bytes) -> bytes:
         """The same key, wrapped by the master key in use."""
-        return _wrap(self._read()[0], stream, self._secret(stream, wrapped))
+        return self.wrap_secret(_place(stream), self.unwrap_secret(_place(stream), wrapped))
 
-    def _unwrap(self, stream: UUID, wrapped: bytes) -> LeadKey:
-        return LeadKey(self._secret(stream, wrapped))
+    def wrap_secret(self, name: str, secret: bytes) -> bytes:
+        """A secret of this name, wrapped by the master key in use."""
+        master = self._read()[0]
+        return master_id(master) + LeadKey(master).seal(name, secret)
 
-    def _secret(self, stream: UUID, wrapped: bytes) -> bytes:
+    def unwrap_secret(self, name: str, wrapped: bytes) -> bytes:
+        """The secret. Raises MasterKeyMissingError, or UnreadableError for one of another name."""
         wanted = bytes(wrapped[:ID_BYTES])
         for master in self._read():
             if master_id(master) == wanted:
-                return LeadKey(master).open(f"key of {stream}", wrapped[ID_BYTES:])
+                return LeadKey(master).open(name, wrapped[ID_BYTES:])
         raise MasterKeyMissingError(wanted.hex())
 
+    def _unwrap(self, stream: UUID, wrapped: bytes) -> LeadKey:
+        return LeadKey(self.unwrap_secret(_place(stream), wrapped))
 
-def _wrap(master: bytes, stream: UUID, secret: bytes) -> bytes:
-    return master_id(master) + LeadKey(master).seal(f"key of {stream}", secret)
+
+def _place(stream: UUID) -> str:
+    return f"key of {stream}"
 
 
 @cache

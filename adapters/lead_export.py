@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -29,6 +29,7 @@ from adapters.signed_notes import (
 
 FORMAT = "leadlog-lead-export/1"
 MOST_BYTES = 256 * 2**20
+Place = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -39,8 +40,8 @@ class BadExport(Exception):  # noqa: N818 - a verdict, not a defect
 class ProvenEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An event of an export: the fields of its leaf, and hashes from the leaf to the root."""
 
-    position: int
-    version: int
+    position: Place
+    version: Place
     topic: str
     recorded_at: str
     state: bytes
@@ -93,7 +94,7 @@ def verify_export(data: bytes, trusted: Collection[Verifier] | None) -> tuple[Ex
     try:
         file = msgspec.json.decode(data, type=_File)
         export = msgspec.json.decode(file.export, type=Export)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadExport(f"it is no export of a lead: {error}") from None
     if export.format != FORMAT:
         raise BadExport(f"its format is {export.format}, this program reads {FORMAT}")

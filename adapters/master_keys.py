@@ -6,15 +6,14 @@ apart from the backups of the database.
 
 import base64
 import binascii
-import fcntl
 import os
 import secrets
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from adapters import secret_file
 from adapters.settings import PREFIX, Settings, StartupError
 from commands.ports import Unavailable
 
@@ -44,6 +43,7 @@ def read_master_keys(settings: Settings) -> Sequence[bytes]:
         return _parsed(settings.master_key.get_secret_value(), f"{PREFIX}MASTER_KEY")
     path = settings.master_key_path
     try:
+        secret_file.warn_of_readers(path)
         return _of_file(path, path.stat().st_mtime_ns)
     except FileNotFoundError:
         raise MasterKeyError(
@@ -80,46 +80,18 @@ def _add(path: Path, *, only_first: bool) -> bool:
     path = path.resolve()  # a link stays one
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path.parent) as directory:
+        with secret_file.alone(path.parent) as directory:
             if only_first and path.exists():
                 return False
             known = _text_of(path) if path.exists() else ""
             if known.strip():
                 _parsed(known, str(path))
             new = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-            _replace(path, f"{new}\n{known}")
+            secret_file.replace(path, f"{new}\n{known}")
             os.fsync(directory)
     except OSError as error:
         raise StartupError(f"{path} cannot be written: {error.strerror}") from None
     return True
-
-
-@contextmanager
-def _alone(directory: Path) -> Iterator[int]:
-    """One writer at a time, of all processes."""
-    number = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX)
-        yield number
-    finally:
-        os.close(number)
-
-
-def _replace(path: Path, text: str) -> None:
-    """All or nothing: a reader sees the file as it was or as it is."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            if path.exists():
-                before = path.stat()
-                os.fchown(file.fileno(), before.st_uid, before.st_gid)
-                os.fchmod(file.fileno(), before.st_mode & 0o777)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 @cache

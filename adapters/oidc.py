@@ -19,7 +19,7 @@ from adapters.access_settings import AccessSettings
 from adapters.oidc_keys import ALGORITHMS, IssuerKeys, PublicKey
 from adapters.tokens import digest
 from adapters.trust import Trusted
-from commands.access import Identity, Unproven
+from commands.access import Forged, Identity, Unproven
 
 MAX_HEADER = 1024
 TYPES = (None, "jwt", "at+jwt", "application/at+jwt")
@@ -73,6 +73,7 @@ class OidcIssuer:
             exp={"essential": True},
         )
         self._claim = settings.oidc_claim
+        self._verifies = settings.oidc_email_trusted
         self._trusted: Trusted[Identity] = Trusted()
 
     def familiar(self, token: str) -> bool:
@@ -80,8 +81,8 @@ class OidcIssuer:
         return self._trusted.familiar(digest(token))
 
     async def identity(self, token: str) -> Identity:
-        """What the issuer says of the token's person. Unproven with the reason otherwise;
-        Unavailable when the key is not known and the issuer cannot be asked.
+        """What the issuer says of the token's person. Unproven with the reason otherwise, Forged
+        for what it has not signed; Unavailable when the key is not known and it cannot be asked.
         """
         hashed = digest(token)
         if found := self._trusted.get(hashed):
@@ -90,7 +91,7 @@ class OidcIssuer:
         header = _header(token)
         key = await self._keys.find(header.kid)
         if key is None:
-            raise Unproven("this token is signed with a key that the issuer does not have")
+            raise Forged("this token is signed with a key that the issuer does not have")
         claims = _verified(token, header, key)
         self._check(claims)
         identity = self._identity(claims)
@@ -115,33 +116,38 @@ class OidcIssuer:
         value = claims.get(self._claim)
         if not isinstance(value, str) or not value.strip():
             raise Unproven(f"this token says no {self._claim}: ask the issuer for that claim")
-        if self._claim == "email" and claims.get("email_verified", True) not in (True, "true"):
+        if self._claim == "email" and not self._is_verified(claims):
             raise Unproven("the issuer has not verified this person's e-mail address")
         return Identity(self._claim, value.strip())
 
+    def _is_verified(self, claims: Mapping[str, Any]) -> bool:
+        """Whether the issuer says so; some say nothing (OIDC Core, 5.1: the claim is optional)."""
+        said = claims.get("email_verified", self._verifies)
+        return said is True or said == "true"
+
 
 def _header(token: str) -> _Header:
-    """The header, which only says how to verify. Unproven for one that is not accepted."""
+    """The header, which only says how to verify. Forged for one that is not accepted."""
     first = token.partition(".")[0]
     if len(first) > MAX_HEADER:
-        raise Unproven(FORGED)
+        raise Forged(FORGED)
     try:
         decoded = urlsafe_b64decode(first + "=" * (-len(first) % 4))
         header = msgspec.json.decode(decoded, type=_Header)
     except (NotBase64, ValueError, RecursionError, msgspec.MsgspecError):
-        raise Unproven(FORGED) from None
+        raise Forged(FORGED) from None
     typ = header.typ and header.typ.lower()
     extended = (header.crit, header.b64) != (None, None)
     if header.alg not in ALGORITHMS or typ not in TYPES or extended:
-        raise Unproven(FORGED)
+        raise Forged(FORGED)
     return header
 
 
 def _verified(token: str, header: _Header, key: PublicKey) -> Mapping[str, Any]:
-    """The claims of a token that this key has signed. Unproven otherwise."""
+    """The claims of a token that this key has signed. Forged otherwise."""
     if key.get("alg") not in (None, header.alg):
-        raise Unproven(FORGED)
+        raise Forged(FORGED)
     try:
         return jwt.decode(token, key, registry=SIGNATURES).claims
     except (JoseError, ValueError, TypeError, RecursionError):
-        raise Unproven(FORGED) from None
+        raise Forged(FORGED) from None

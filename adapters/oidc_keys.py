@@ -34,6 +34,13 @@ Ed25519 is what RFC 9864 calls EdDSA on that curve.
 MAX_DOCUMENT = 2**18
 MAX_KEYS = 100
 MIN_RSA_BYTES = 256
+PARTS = ("kty", "kid", "alg", "n", "e", "crv", "x", "y")
+"""Of a public key (RFC 7517, RFC 7518, RFC 8037): each is text."""
+
+UNBELIEVABLE = (
+    httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, TypeError, RecursionError,
+)  # fmt: skip
+"""What it comes to when an issuer does not answer, or with what is no key set."""
 
 PublicKey = RSAKey | ECKey | OKPKey
 Keys = Mapping[str | None, PublicKey]
@@ -100,7 +107,7 @@ class IssuerKeys:
         try:
             async with asyncio.timeout(self._timeout):
                 self._keys = await self._read()
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
+        except UNBELIEVABLE as error:
             why = str(error) or type(error).__name__
             logger.warning("the issuer %s does not give its keys: %s", self._issuer, why)
         else:
@@ -129,8 +136,6 @@ class IssuerKeys:
         content = b""
         async with self._client.stream("GET", url, timeout=self._timeout) as answer:
             answer.raise_for_status()
-            if answer.is_redirect:
-                raise ValueError("it answers with a redirection")
             async for piece in answer.aiter_bytes():
                 content += piece
                 if len(content) > MAX_DOCUMENT:
@@ -153,15 +158,13 @@ def _key(entry: Any) -> PublicKey | None:
     """A public key of a kind that may sign; None for any other, which is left alone."""
     if not isinstance(entry, dict) or entry.get("use") not in (None, "sig"):
         return None
+    if not all(isinstance(value, str) for name, value in entry.items() if name in PARTS):
+        return None
     kinds = {kind for name, kind in ALGORITHMS.items() if entry.get("alg") in (None, name)}
     curve = None if entry.get("kty") == "RSA" else entry.get("crv")
-    if (entry.get("kty"), curve) not in kinds or not isinstance(entry.get("kid", ""), str):
+    if (entry.get("kty"), curve) not in kinds:
         return None
-    public = {
-        name: entry[name]
-        for name in ("kty", "kid", "alg", "n", "e", "crv", "x", "y")
-        if name in entry
-    }
+    public = {name: entry[name] for name in PARTS if name in entry}
     try:
         if public["kty"] == "RSA" and _octets(public["n"]) < MIN_RSA_BYTES:
             return None

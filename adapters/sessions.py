@@ -9,28 +9,32 @@ from datetime import datetime
 
 from adapters.last_use import LastUse
 from adapters.postgres.session import Session
-from adapters.tokens import digest
+from adapters.tokens import digest, still_good
 from adapters.trust import Trusted
-from commands.access import Opened
+from commands.access import Ended, Opened
 from commands.caller import Principal
 
 MOST_OF_ONE_PERSON = 20
 """Beyond, the oldest ones end."""
+KEPT_DAYS = 30
+"""So long after its end a session is still told from one that never was: it was no guess."""
 
 FIND = """
-SELECT s.person, s.role FROM access.sessions s LEFT JOIN access.tokens t ON t.hash = s.token
-WHERE s.hash = %s AND s.expires_at > now() AND s.last_used_at > now() - make_interval(secs => %s)
+SELECT s.person, s.role,
+  s.expires_at > now() AND s.last_used_at > now() - make_interval(secs => %s)
   AND (s.token IS NULL OR (t.hash IS NOT NULL AND t.revoked_at IS NULL
        AND (t.expires_at IS NULL OR t.expires_at > now())))
+FROM access.sessions s LEFT JOIN access.tokens t ON t.hash = s.token WHERE s.hash = %s
 """
-# Those that have expired, whosever they were, and those that are too many go on the way.
+# Those that ended long ago, whosever they were, go on the way; those that are too many end.
 OPEN = f"""
 WITH gone AS (
   DELETE FROM access.sessions WHERE hash IN (
-    SELECT hash FROM access.sessions WHERE expires_at < now() LIMIT 100 FOR UPDATE SKIP LOCKED)
+    SELECT hash FROM access.sessions WHERE expires_at < now() - interval '{KEPT_DAYS} days'
+    LIMIT 100 FOR UPDATE SKIP LOCKED)
 ), too_many AS (
-  DELETE FROM access.sessions WHERE hash IN (
-    SELECT hash FROM access.sessions WHERE person = %(person)s AND expires_at >= now()
+  UPDATE access.sessions SET expires_at = now() WHERE hash IN (
+    SELECT hash FROM access.sessions WHERE person = %(person)s AND expires_at > now()
     ORDER BY created_at DESC OFFSET {MOST_OF_ONE_PERSON - 1})
 )
 INSERT INTO access.sessions (hash, person, role, token, expires_at)
@@ -41,7 +45,10 @@ ON CONFLICT (hash) DO UPDATE SET last_used_at = now()
 RETURNING expires_at
 """
 EXPIRES = "SELECT expires_at FROM access.sessions WHERE hash = %s"
-END = "DELETE FROM access.sessions WHERE hash = %s RETURNING 1"
+END = (
+    "UPDATE access.sessions SET expires_at = now()"
+    " WHERE hash = %s AND expires_at > now() RETURNING 1"
+)
 
 
 class SessionStore:
@@ -62,28 +69,35 @@ class SessionStore:
         return self._trusted.familiar(digest(cookie))
 
     async def principal(self, cookie: str) -> Principal | None:
-        """The person; None for a session that is unknown or has ended."""
+        """The person; None for an unknown session, Ended for one that was."""
         hashed = digest(cookie)
         if found := self._trusted.get(hashed):
             return found
-        rows = await self._session.rows(FIND, (hashed, self._idle_seconds))
-        principal = Principal(*rows[0]) if rows else None
+        rows = await self._session.rows(FIND, (self._idle_seconds, hashed))
+        principal = still_good(rows)
         self._trusted.keep(hashed, principal)
         if principal:
             self._use.note(hashed)
+        elif rows:
+            raise Ended
         return principal
 
     async def open(self, principal: Principal, token: str | None) -> Opened:
-        """A new session; with a token of ours it ends when that token does."""
+        """A new session; with a token of ours it ends when that token does.
+
+        It is familiar from the beginning, whatever its address has tried before.
+        """
         cookie = secrets.token_urlsafe(32)
+        hashed = digest(cookie)
         given = {
-            "hash": digest(cookie),
+            "hash": hashed,
             "person": principal.name,
             "role": principal.role,
             "token": digest(token) if token else None,
             "seconds": self._seconds,
         }
         rows = await self._session.rows(OPEN, given)
+        self._trusted.keep(hashed, principal)
         return Opened(cookie, rows[0][0])
 
     async def expires_at(self, cookie: str) -> datetime | None:
@@ -91,11 +105,11 @@ class SessionStore:
         rows = await self._session.rows(EXPIRES, (digest(cookie),))
         return rows[0][0] if rows else None
 
-    async def end(self, cookie: str) -> bool:
-        """End a session; False when there is none. Other processes notice within 3 seconds."""
+    async def end(self, cookie: str) -> None:
+        """End a session, if there is one. Other processes notice within 3 seconds."""
         hashed = digest(cookie)
         self._trusted.keep(hashed, None)
-        return bool(await self._session.rows(END, (hashed,)))
+        await self._session.rows(END, (hashed,))
 
     def forget(self, person: str) -> None:
         """All sessions of a person have ended: trust none any longer."""

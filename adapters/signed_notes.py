@@ -90,10 +90,6 @@ class Signer:
             raise BadNote("the signing key is damaged: its hash is another one")
         return signer
 
-    def named(self, name: str) -> "Signer":
-        """The same key under another name."""
-        return Signer(name, self.key)
-
     @property
     def verifier(self) -> Verifier:
         """The public key."""

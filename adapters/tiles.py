@@ -8,7 +8,7 @@ bytes and an eighth of one, and a proof needs about two tiles of each level.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from adapters.merkle import EMPTY_ROOT, HASH_BYTES, CompactRange, Node, fold, root_of
+from adapters.merkle import EMPTY_ROOT, HASH_BYTES, CompactRange, Node, fold, node_hash, root_of
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
@@ -98,17 +98,23 @@ def tile_of(node: Node) -> Place:
 
 def node_hashes(nodes: Iterable[Node], tiles: Mapping[Place, bytes]) -> Callable[[Node], bytes]:
     """The hashes of nodes by the tiles that they are in. KeyError when one is missing or short."""
-    known: dict[Node, bytes] = {}
-    for node in nodes:
-        if node not in known:
-            known[node] = _hash_in(node, tiles[tile_of(node)])
-    return known.__getitem__
+    found: dict[Node, bytes] = {}
+    inner: dict[Place, list[list[bytes]]] = {}
+    for node in set(nodes):
+        place, height = tile_of(node), node.level % HEIGHT
+        if place not in inner:
+            inner[place] = _by_height(tiles[place])
+        try:
+            found[node] = inner[place][height][node.nth % (WIDTH >> height)]
+        except IndexError:
+            raise KeyError(node) from None
+    return found.__getitem__
 
 
-def _hash_in(node: Node, tile: bytes) -> bytes:
-    width = 1 << node.level % HEIGHT
-    first = (node.nth * width) % WIDTH
-    hashes = split(tile[first * HASH_BYTES : (first + width) * HASH_BYTES])
-    if len(hashes) != width:
-        raise KeyError(node)
-    return root_of(hashes)
+def _by_height(tile: bytes) -> list[list[bytes]]:
+    """The hashes of all complete subtrees in a tile, by height: made once for all its nodes."""
+    rows = [split(tile)]
+    for _ in range(HEIGHT - 1):
+        pairs = zip(rows[-1][::2], rows[-1][1::2], strict=False)  # an odd one has no partner yet
+        rows.append([node_hash(left, right) for left, right in pairs])
+    return rows

@@ -5,8 +5,8 @@ import logging
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from importlib.metadata import version
+from uuid import UUID
 
 from fastapi import FastAPI
 from starlette.convertors import Convertor, register_url_convertor
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from adapters.channels import ChannelStore
 from adapters.company import Company, open_company
-from adapters.erasure_list import note_erasures
+from adapters.erasure_list import note_erasure
 from adapters.holiday_calendar import PublicHolidays
 from adapters.message_texts import MessageTexts
 from adapters.oidc import OidcIssuer
@@ -152,31 +152,21 @@ def _service(
         opened.push_async_callback(part.close)
 
     async def end_access(person: str) -> None:
-        await tokens.revoke(person)
+        await tokens.end(person)
         sessions.forget(person)
 
     hand_overs = HandOvers(own.leads, registry, workloads, clock, company.zone)
     leavers = Leavers(workloads.open_leads, workloads.in_pools, end_access, hand_overs)
     return Service(
         zone=company.zone,
-        doorkeeper=Doorkeeper(
-            tokens,
-            sessions,
-            _issuer(settings, registry, opened),
-            registry,
-            FailedLogins(
-                each=settings.login_failures,
-                total=settings.login_failures_total,
-                window=settings.login_window_seconds,
-            ),
-            cookie=_cookie(settings),
-            rate=settings.requests_per_second,
+        doorkeeper=_doorkeeper(
+            settings, tokens, sessions, _issuer(settings, registry, opened), registry
         ),
         tokens=tokens,
         sessions=sessions,
         commands=own.commands,
         readings=ReadingRecords(log, clock, company.zone),
-        note_erasures=partial(asyncio.to_thread, _note_erasures, dsn, settings),
+        note_erasure=lambda lead: asyncio.to_thread(_note_erasure, dsn, settings, lead),
         hand_overs=hand_overs,
         reviews=ReviewCommands(log, clock, company.ledger_key),
         directory=DirectoryCommands(log, registry, clock, company.ledger_key, leavers, holidays),
@@ -190,6 +180,30 @@ def _service(
         clock=clock,
         page_limit=settings.page_limit,
         attachment_limit=settings.max_attachment_bytes,
+    )
+
+
+def _doorkeeper(
+    settings: Settings,
+    tokens: TokenStore,
+    sessions: SessionStore,
+    issuer: Credentials | None,
+    registry: Registry,
+) -> Doorkeeper:
+    """Whoever lets requests in."""
+    failed = FailedLogins(
+        each=settings.login_failures,
+        total=settings.login_failures_total,
+        window=settings.login_window_seconds,
+    )
+    return Doorkeeper(
+        tokens,
+        sessions,
+        issuer,
+        registry,
+        failed,
+        cookie=_cookie(settings),
+        rate=settings.requests_per_second,
     )
 
 
@@ -207,12 +221,12 @@ def _issuer(settings: Settings, registry: Registry, opened: AsyncExitStack) -> C
     return Federated(issuer, registry)
 
 
-def _note_erasures(dsn: str, settings: Settings) -> None:
+def _note_erasure(dsn: str, settings: Settings, lead: UUID) -> None:
     """What could not be noted is noted at the next start: the erasure itself is recorded."""
     try:
-        note_erasures(dsn, settings)
-    except StartupError as error:
-        logger.error("an erasure is not in the list of erasures yet: %s", error)
+        note_erasure(dsn, settings, lead)
+    except StartupError:
+        logger.exception("an erasure is not in the list of erasures yet")
 
 
 def _cookie(settings: Settings) -> str:

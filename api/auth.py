@@ -10,7 +10,7 @@ from starlette.types import Scope
 from api.forgery import SAFE, require_own_page
 from api.problems import Problem
 from api.throttle import FailedLogins
-from commands.access import Issued, Opened, Unproven
+from commands.access import Ended, Forged, Issued, Opened, Unproven
 from commands.caller import Principal
 from commands.register import Registry
 
@@ -29,7 +29,9 @@ class Credentials(Protocol):
         ...
 
     async def principal(self, secret: str) -> Principal | None:
-        """The person; None for a secret that is unknown, expired or revoked. Unproven says why."""
+        """The person; None for an unknown secret. Unproven says why not, Ended that it was good
+        once, Forged that it never was.
+        """
         ...
 
 
@@ -42,8 +44,10 @@ class Tokens(Credentials, Protocol):
         """A new token; None when a valid one of theirs has this name."""
         ...
 
-    async def issued_to(self, person: str) -> Sequence[Issued]:
-        """Every token that was ever made for a person, by name."""
+    async def issued_to(
+        self, person: str, after: tuple[str, datetime] | None, limit: int
+    ) -> Sequence[Issued]:
+        """Every token that was ever made for a person, by name and time; those after a place."""
         ...
 
     async def end(self, person: str, name: str | None = None) -> int:
@@ -62,8 +66,8 @@ class Sessions(Credentials, Protocol):
         """When a session ends at the latest."""
         ...
 
-    async def end(self, cookie: str) -> bool:
-        """End a session; False when there is none."""
+    async def end(self, cookie: str) -> None:
+        """End a session, if there is one."""
         ...
 
     def forget(self, person: str) -> None:
@@ -146,24 +150,28 @@ class Doorkeeper:
             raise self._failed.refusal()
         why = WRONG_SESSION if proof.by_cookie else WRONG
         try:
-            principal = await proof.by.principal(proof.secret)
+            found = await proof.by.principal(proof.secret)
+            if found:
+                return await self._today(found)
+            is_guess = True
         except Unproven as error:
-            principal, why = None, str(error)
-        principal = principal and await self._today(principal)
-        if principal is None:
+            is_guess = isinstance(error, Forged)
+            why = str(error) or why
+        if is_guess:
             self._failed.note(client)
-            raise _unauthorised(why, "invalid_token")
-        return principal
+        raise _unauthorised(why, "invalid_token")
 
-    async def _today(self, principal: Principal) -> Principal | None:
-        """With the role that the directory gives them now; None for those who left.
+    async def _today(self, principal: Principal) -> Principal:
+        """With the role that the directory gives them now; Ended for those who left.
 
         Somebody whom it does not know keeps the role that their token was made with.
         """
         person = (await self._registry.current()).people.get(principal.name)
         if person is None:
             return principal
-        return Principal(principal.name, person.role) if person.active and person.role else None
+        if not person.active or not person.role:
+            raise Ended
+        return Principal(principal.name, person.role)
 
     def _count(self, name: str) -> None:
         second = int(time.monotonic())

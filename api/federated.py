@@ -40,7 +40,9 @@ class Federated:
         register = await self._registry.current()
         names = [identity.value]
         if identity.claim == "email":
-            names = self._by_address(register).get(identity.value.casefold(), [])
+            if not identity.value.isascii():  # in lower case, the Kelvin sign is a k
+                raise Unproven("the e-mail address of this token is not ASCII: no person has it")
+            names = self._by_address(register).get(identity.value.lower(), [])
         people = {name: register.people[name] for name in names if name in register.people}
         found = [(n, p.role) for n, p in people.items() if p.active and p.role]
         if len(found) > 1:
@@ -50,10 +52,11 @@ class Federated:
         raise Unproven(UNKNOWN.format(identity.claim))
 
     def _by_address(self, register: Register) -> Mapping[str, list[str]]:
+        """Names by address in lower case."""
         if self._addresses[0] is not register:
             found: dict[str, list[str]] = {}
             for name, person in register.people.items():
                 if person.email:
-                    found.setdefault(person.email.casefold(), []).append(name)
+                    found.setdefault(person.email.lower(), []).append(name)
             self._addresses = register, found
         return self._addresses[1]

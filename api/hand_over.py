@@ -17,6 +17,7 @@ from api.problems import bad_parameter, problem_of
 from api.service import Service
 from commands.hand_over import HandOverPerson, Left
 
+MEANINGLESS = "has no meaning here: send the request again without it"
 NUMBER = {
     "type": "object",
     "required": ["person", "handed_over", "left"],
@@ -72,7 +73,13 @@ def unconditional(call: Call[Any]) -> None:
     given = {"Idempotency-Key": call.key, "If-Match": call.expected_version}
     for header, value in given.items():
         if value is not None:
-            raise bad_parameter(header, "has no meaning here: send the request again without it")
+            raise bad_parameter(header, MEANINGLESS)
+
+
+def unversioned(call: Call[Any]) -> None:
+    """The problem 400 for a version alone: a key changes nothing where repeating is harmless."""
+    if call.expected_version is not None:
+        raise bad_parameter("If-Match", MEANINGLESS)
 
 
 def _left(left: Left) -> dict[str, Any]:

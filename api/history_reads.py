@@ -12,6 +12,7 @@ from aggregates.lead.replay import Told, named
 from aggregates.lead.state import Lead
 from aggregates.lead.wording import Others
 from api.access import ADMIN, AUDITOR
+from api.problems import unavailable
 from api.scoping import called, require_sight, scope_for
 from api.service import Service
 from commands.caller import Principal
@@ -35,15 +36,18 @@ class HistoryRead:
 
 
 async def read_history(
-    service: Service, principal: Principal, reference: str, what: str
+    service: Service, principal: Principal, reference: str, what: str, *, at_least: int = 0
 ) -> HistoryRead:
     """The history of the lead of this UUID or code; the problem 404 when the person may not know
-    of it. Who sees every lead without being in charge of it is put on record first.
+    of it, 503 while the log ends before position `at_least`. Who sees every lead without being in
+    charge of it is put on record first.
     """
     lead = await called(service, reference)
     position, told = await service.reads.told(lead)
     state = fold(Lead(lead), (one.recorded.event for one in told))
     await require_sight(service, principal, state)
+    if position < at_least:
+        raise unavailable(f"the log ends at position {position}")
     if principal.role in ON_RECORD:
         await service.readings.record(principal, lead, what)
     spoken_of = sorted(named(told))

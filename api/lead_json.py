@@ -75,6 +75,7 @@ def lead_json(
         "conversion": lead.conversion and _conversion(lead, lead.conversion, zone),
         "amount": lead.amount,
         "invalid_reason": lead.invalid_reason,
+        "erased_at": lead.erased_at,
     }
     if merged:
         values["merged"] = [_other(other, others) for other in merged]

@@ -144,6 +144,7 @@ _LEAD: Mapping[str, Any] = {
     },
     "amount": MONEY,
     "invalid_reason": TEXT,
+    "erased_at": {**INSTANT, "description": "Since when its personal data is gone."},
 }
 _MERGED: Mapping[str, Any] = {
     "type": "array",

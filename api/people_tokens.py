@@ -6,23 +6,25 @@ A token is a secret, shown once: no event, and nothing that could be asked for a
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import msgspec
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from api import openapi
 from api.access import ADMIN
 from api.command_route import Answer, Call, CommandRoute
-from api.hand_over import unconditional
+from api.directory import seen
+from api.hand_over import unconditional, unversioned
 from api.problems import Problem
-from api.reading import allowed
+from api.reading import Page, Text, allowed, at_most, decode_cursor, listed
 from api.service import Service
 from commands.access import CreateToken, Issued, RevokeTokens
 from commands.caller import Principal
+from commands.fields import NO_NUL
 
 READ, CREATE, REVOKE = "tokens.read", "tokens.create", "tokens.revoke"
 PATH = "/v1/users/{ref:path}/tokens"
@@ -40,12 +42,14 @@ _ISSUED: dict[str, Any] = {
 SCHEMAS: Mapping[str, Any] = {
     "Tokens": {
         "type": "object",
-        "required": ["items"],
+        "required": ["items", "next", "position"],
         "properties": {
             "items": {
                 "type": "array",
                 "items": {"type": "object", "required": [*_ISSUED], "properties": _ISSUED},
-            }
+            },
+            "next": {"type": ["string", "null"]},
+            "position": {"type": "integer"},
         },
     },
     "NewToken": {
@@ -65,6 +69,13 @@ SCHEMAS: Mapping[str, Any] = {
 }
 
 
+class Place(NamedTuple):
+    """Where a page of tokens ends: at a token of this name that was made then."""
+
+    name: Annotated[str, msgspec.Meta(pattern=NO_NUL)]
+    created_at: datetime
+
+
 def routes(service: Service, days: float) -> Iterator[CommandRoute]:
     """The commands; a token that says nothing else is valid for so many days."""
     for path, action, model, handle, answer, status in (
@@ -74,6 +85,8 @@ def routes(service: Service, days: float) -> Iterator[CommandRoute]:
         documentation = openapi.command_on(
             answer, model, status, ref=openapi.NAME, conditional=False
         )
+        if action == REVOKE:
+            documentation["openapi_extra"]["parameters"].append(openapi.KEY)
         yield CommandRoute(service, path, action, model, handle, **documentation)
 
 
@@ -83,17 +96,24 @@ def router(service: Service) -> APIRouter:
     reader = Depends(allowed(service, READ))
 
     @routes.get("/v1/users/{name:path}/tokens", responses=openapi.shape("Tokens"))
-    async def list_tokens(name: str, principal: Annotated[Principal, reader]) -> Response:
+    async def list_tokens(
+        name: Text, query: Annotated[Page, Query()], principal: Annotated[Principal, reader]
+    ) -> Response:
         """A person's tokens by name, never the tokens themselves; one's own, or an admin's look."""
         _require_own(principal, name)
-        issued = await service.tokens.issued_to(name)
+        position, _ = await seen(service, query)
+        limit = at_most(query.limit, service)
+        after = decode_cursor(query.cursor, Place) if query.cursor else None
+        issued = await service.tokens.issued_to(name, after, limit)
+        last = Place(issued[-1].name, issued[-1].created_at) if issued else None
         items = [_issued(token, service.zone) for token in issued]
-        return Response(msgspec.json.encode({"items": items}), media_type="application/json")
+        return listed(items, position, limit, last)
 
     return routes
 
 
 async def _create(service: Service, days: float, call: Call[CreateToken]) -> Answer:
+    """No Idempotency-Key: the same answer again would need the token, which is not kept."""
     unconditional(call)
     command, now = call.command, datetime.now(UTC)
     person = (await service.registry.latest()).people.get(call.ref)
@@ -116,7 +136,8 @@ async def _create(service: Service, days: float, call: Call[CreateToken]) -> Ans
 
 
 async def _revoke(service: Service, call: Call[RevokeTokens]) -> Answer:
-    unconditional(call)
+    """Any Idempotency-Key will do: what has ended stays so, however often it is asked for."""
+    unversioned(call)
     _require_own(call.principal, call.ref)
     revoked = await service.tokens.end(call.ref, call.command.name)
     if call.command.name is None:

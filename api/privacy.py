@@ -95,8 +95,9 @@ async def reveal(service: Service, call: Call[RevealContact]) -> Answer:
 
 async def erase(service: Service, call: Call[EraseLead]) -> Answer:
     """What is left of the lead; the erasure is also noted outside the database."""
+    lead = await called(service, call.ref)
     shown = await act(service, ERASING, call)
-    await service.note_erasures()
+    await service.note_erasure(lead)
     return shown
 
 

@@ -4,6 +4,7 @@ The forms of what is proved stand in docs/reference/proof.md. Times are exact an
 in the leaf of an event.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -20,6 +21,8 @@ from api.service import Service
 from commands.caller import Principal
 
 LARGEST = 2**63 - 1
+MOST_PROOFS = 50
+"""In one answer: each costs hundreds of hashes."""
 
 
 class _Shape(BaseModel):
@@ -92,6 +95,13 @@ class LeadProof(_Shape):
     position: int
 
 
+class ProofPage(Page):
+    """Parameters of a list of proofs."""
+
+    limit: int = Field(MOST_PROOFS, ge=1, le=MOST_PROOFS)
+    """How many at most."""
+
+
 class Sizes(Read):
     """Two sizes of the tree, the smaller one first."""
 
@@ -109,9 +119,10 @@ def router(service: Service) -> APIRouter:
     @routes.get(
         "/audit/checkpoint", dependencies=[admitted], responses={200: {"model": SignedCheckpoint}}
     )
-    async def read_checkpoint(_: Annotated[Read, Query()]) -> Response:
+    async def read_checkpoint(query: Annotated[Read, Query()]) -> Response:
         """The newest signed checkpoint of the log, and the keys that verify it."""
         found = await service.proofs.checkpoint()
+        _require_covered(found, query)
         if found is None:
             raise not_found("no checkpoint has been signed yet: does a worker run?")
         return answer(found, found["size"])
@@ -121,12 +132,14 @@ def router(service: Service) -> APIRouter:
     )
     async def read_consistency(query: Annotated[Sizes, Query()]) -> Response:
         """The proof that the log at size `to` begins with the log at size `from`."""
+        if query.min_position:
+            _require_covered(await service.proofs.checkpoint(), query)
         return answer(await service.proofs.consistency(query.older, query.to), query.to)
 
     @routes.get("/leads/{ref:ref}/proof", responses={200: {"model": LeadProof}})
     async def prove_lead(
         ref: str,
-        query: Annotated[Page, Query()],
+        query: Annotated[ProofPage, Query()],
         principal: Annotated[Principal, Depends(allowed(service, "audit.read"))],
     ) -> Response:
         """The lead's events as they are stored, each with the proof that it is in the log of the
@@ -134,9 +147,8 @@ def router(service: Service) -> APIRouter:
         """
         limit = at_most(query.limit, service)
         after = decode_cursor(query.cursor, int) if query.cursor else 0
-        read = await read_history(service, principal, ref, "proof")
-        if read.position < (query.min_position or 0):
-            raise unavailable(f"the log ends at position {read.position}")
+        at_least = query.min_position or 0
+        read = await read_history(service, principal, ref, "proof", at_least=at_least)
         found = await service.proofs.lead(read.lead, after, limit)
         page: list[Any] = [*found["items"], *found["uncovered"]]
         following = encode_cursor(page[-1]["version"]) if len(page) == limit else None
@@ -144,3 +156,10 @@ def router(service: Service) -> APIRouter:
         return answer(body, read.position)
 
     return routes
+
+
+def _require_covered(checkpoint: Mapping[str, Any] | None, query: Read) -> None:
+    """503 while the newest checkpoint lies before the position that the caller asks for."""
+    size = checkpoint["size"] if checkpoint else 0
+    if size < (query.min_position or 0):
+        raise unavailable(f"the newest checkpoint covers {size} events: a worker makes the next")

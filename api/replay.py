@@ -9,7 +9,6 @@ from starlette.responses import Response
 from aggregates.lead.replay import Told, known, replay
 from api.history_reads import HistoryRead, read_history
 from api.openapi import problems
-from api.problems import unavailable
 from api.reading import Instant, Page, allowed, at_most, decode_cursor, listed
 from api.replay_json import HistoryEvents, ReplaySteps, event_json, step_json
 from api.service import Service
@@ -67,10 +66,8 @@ def router(service: Service) -> APIRouter:
         return at_most(query.limit, service), after
 
     async def asked(ref: str, query: HistoryPage, principal: Principal, what: str) -> HistoryRead:
-        read = await read_history(service, principal, ref, what)
-        if read.position < (query.min_position or 0):
-            raise unavailable(f"the log ends at position {read.position}")
-        return read
+        at_least = query.min_position or 0
+        return await read_history(service, principal, ref, what, at_least=at_least)
 
     return routes
 

@@ -247,7 +247,7 @@ class Service:
     sessions: Sessions
     commands: LeadCommands
     readings: ReadingRecords
-    note_erasures: Callable[[], Awaitable[None]]
+    note_erasure: Callable[[UUID], Awaitable[None]]
     directory: DirectoryCommands
     hand_overs: HandOvers
     reviews: ReviewCommands

@@ -1,18 +1,20 @@
 """The session of the page: a token is exchanged for a cookie that scripts cannot read, once."""
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from api import openapi
 from api.auth import TOKEN_PREFIX
+from api.directory import seen
 from api.forgery import csrf_token
-from api.problems import bad_parameter, not_found
-from api.reading import allowed
+from api.problems import Problem, bad_parameter
+from api.reading import Read, allowed, answer
 from api.service import Service
 from commands.caller import Principal
 
@@ -40,7 +42,8 @@ SESSION: dict[str, Any] = {
 def router(service: Service, cookie: str) -> APIRouter:
     """Log in, who am I, log out. `cookie` is the cookie's name."""
     routes = APIRouter(tags=["session"], responses=openapi.problems())
-    opener, owner = Depends(allowed(service, OPEN)), Depends(allowed(service, OWN))
+    admitted = allowed(service, OWN)
+    opener, owner = Depends(allowed(service, OPEN)), Depends(admitted)
 
     @routes.post("/v1/session", status_code=201, responses=openapi.shape("Session", 201))
     async def open_session(request: Request, principal: Annotated[Principal, opener]) -> Response:
@@ -62,20 +65,29 @@ def router(service: Service, cookie: str) -> APIRouter:
         )
 
     @routes.get("/v1/session", responses=openapi.shape("Session"))
-    async def read_session(request: Request, principal: Annotated[Principal, owner]) -> Response:
+    async def read_session(
+        request: Request, query: Annotated[Read, Query()], principal: Annotated[Principal, owner]
+    ) -> Response:
         """Who one is, and what commands of the page have to send."""
+        position, _ = await seen(service, query)
         proof = service.doorkeeper.proof(dict(request.scope["headers"]))
         secret = proof.secret if proof.by_cookie else None
         ends = await service.sessions.expires_at(secret) if secret else None
-        body = _body(principal, ends, secret, service.zone)
-        return Response(body, media_type="application/json")
+        return answer(_body(principal, ends, secret, service.zone), position)
 
-    @routes.delete("/v1/session", status_code=204, responses=openapi.problems(404))
-    async def end_session(request: Request, _: Annotated[Principal, owner]) -> Response:
-        """Log out: the session ends and the browser forgets its cookie."""
-        secret = service.doorkeeper.cookie(dict(request.scope["headers"]))
-        if not secret or not await service.sessions.end(secret):
-            raise not_found("there is no session to end")
+    @routes.delete("/v1/session", status_code=204)
+    async def end_session(request: Request) -> Response:
+        """Log out: the session ends and the browser forgets its cookie, ended before or not."""
+        headers = dict(request.scope["headers"])
+        by_cookie = service.doorkeeper.proof(headers).by_cookie
+        try:
+            await admitted(request)
+        except Problem as problem:
+            if problem.status != HTTPStatus.UNAUTHORIZED or not by_cookie:
+                raise
+        else:
+            if secret := service.doorkeeper.cookie(headers):
+                await service.sessions.end(secret)
         return Response(
             status_code=204, headers={"Set-Cookie": _cookie(cookie, "") + "; Max-Age=0"}
         )

@@ -1,8 +1,10 @@
 """Failed logins are limited: of one address, and of all together.
 
-Whoever fails too often is answered 429 for the rest of the window. A credential that worked before
-is let in from there all the same, and every other one from an address that has not failed: nobody
-locks others out, not those behind the same router either.
+What may have been a guess counts: a secret that never was, a signature that does not hold. What was
+good once, or is signed for another use, does not. Whoever fails too often is answered 429 for the
+rest of the window. What this process has seen to be good is let in from there all the same, and
+everything from an address that has not failed. Behind the same router as one who guesses, a token
+that is new to the process has to wait for the window's end.
 """
 
 import time

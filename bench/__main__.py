@@ -14,7 +14,18 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench import appends, checkpoints, growth, http, imports, leads, rebuilds, start, timers, visible
+from bench import (
+    appends,
+    checkpoints,
+    growth,
+    http,
+    imports,
+    leads,
+    rebuilds,
+    start,
+    timers,
+    visible,
+)
 from bench.harness import Figure, Server, server
 
 RESULTS = Path(__file__).parent / "results"

@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 
 from adapters.key_file import KeyFile
-from adapters.postgres.log_check import check_log
 from adapters.postgres.checkpointing import ROLE, make_checkpoint
+from adapters.postgres.log_check import check_log
 from adapters.postgres.tables import connect
 from bench.harness import Figure, Server, interleaved, seconds
 
@@ -31,7 +31,9 @@ FROM generate_series(0, %s - 1) n
 
 def run(server: Server, rounds: int) -> list[Figure]:
     """Hash and sign a log that has no checkpoint, and verify it."""
-    results = interleaved(rounds, checkpoint=lambda: _checkpoint(server), copy=lambda: _copy(server))
+    results = interleaved(
+        rounds, checkpoint=lambda: _checkpoint(server), copy=lambda: _copy(server)
+    )
     ratio = results["checkpoint"] / results["copy"]
     dsn = _filled(server)
     _covered(dsn)

@@ -13,6 +13,14 @@ class Unproven(Exception):  # noqa: N818 - a condition, not a defect
     """A credential that does not prove who calls. The message says why and holds nothing of it."""
 
 
+class Forged(Unproven):
+    """One that was never good, so it may be a guess."""
+
+
+class Ended(Unproven):
+    """One of ours that was good once: no guess, but answered like an unknown one, without a why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What an issuer says of a person: the value of the claim that the directory knows them by."""

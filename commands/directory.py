@@ -71,7 +71,7 @@ class Leavers:
 
     open_leads: Callable[[str], Awaitable[int]]
     in_pools: Callable[[], Awaitable[Mapping[str, int]]]
-    end_access: Callable[[str], Awaitable[None]]
+    end_access: Callable[[str], Awaitable[object]]
     hand_over: HandOver
 
 

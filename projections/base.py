@@ -38,7 +38,8 @@ class Table(Generic[Row]):
 
     A keyed table's key begins with the stream. `facts` = append-only rows that are never loaded
     (their primary key is `key`); `whole` = a small table that every batch loads whole. `personal`
-    names the columns of facts that `WorkingSet.forget` empties.
+    names the columns of facts that `WorkingSet.forget` empties; it finds them by the first of the
+    table's `indexes`, which begins with the lead.
     """
 
     name: str

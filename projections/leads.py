@@ -1,137 +1,23 @@
 """Leads: table 1 of the brief, one row per lead, and what every report by lead needs (R72-R81).
 
-Contact details are masked on the way in, but for attributes that a history file gave: those are
-dimensions and keep their values, and what is shown of them lies beside them (`masked_attributes`).
-Text attributes that people typed are personal, and only that there is one is kept: `HIDDEN`. Of an
-erased lead what is personal is null, and the last clear value of an attribute counts again.
-
-Figures that must survive a hand-over are kept where they happened: `first_owner`, `owners` (every
-one, in order) and `owner_at_conversion` (A22).
+Contact details are masked on the way in, but for some attributes (`lead_attributes`). Of an erased
+lead what is personal is null.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from aggregates.event import Event, Recorded
 from aggregates.lead import events as e
 from aggregates.lead.privacy_events import PersonalDataErased
 from aggregates.lead.state import earliest
 from aggregates.lead.timers import COMPLETE_INFO, FIRST_FOLLOW_UP
-from aggregates.personal import DETAILS, counts
-from aggregates.privacy import mask_attribute, mask_text
-from projections import lead_clocks, lead_views
-from projections.base import Projection, Table, dispatch
+from aggregates.personal import DETAILS
+from projections import lead_attributes, lead_clocks, lead_views
+from projections.base import Projection, dispatch
+from projections.lead_table import LEADS, LeadRow
 from projections.masking import masked
-from projections.tasks import UNRATED_RANK
-
-HIDDEN = "(hidden)"
-
-
-@dataclass(slots=True)
-class LeadRow:
-    """A lead as it stands. Times are UTC and null when unknown; a `*_position` is the log's.
-
-    `covered`: clear attributes whose place a hidden one has taken, with what is shown of them.
-    `erased_at`: since when what is personal is gone.
-    """
-
-    lead: UUID
-    code: str | None = None
-    external_id: str | None = None
-    source_system: str | None = None
-    captured: bool = False
-    entered_by: str | None = None
-    captured_at: datetime | None = None
-    captured_position: int | None = None
-    customer: str | None = None
-    contact: str | None = None
-    contact_title: str | None = None
-    phone: str | None = None
-    email: str | None = None
-    source: str | None = None
-    industry: str | None = None
-    region: str | None = None
-    customer_type: str | None = None
-    campaign: str | None = None
-    need: str | None = None
-    level: str | None = None
-    segment: str | None = None
-    owner: str | None = None
-    team: str | None = None
-    first_owner: str | None = None
-    owners: list[str] = field(default_factory=list)
-    first_assigned_at: datetime | None = None
-    stage: str | None = None
-    follow_ups: int = 0
-    first_attempt_at: datetime | None = None
-    first_response_at: datetime | None = None
-    converted: bool = False
-    converted_at: datetime | None = None
-    converted_position: int | None = None
-    owner_at_conversion: str | None = None
-    basis: str | None = None
-    amount: Decimal | None = None
-    invalidated: bool = False
-    invalidated_at: datetime | None = None
-    invalid_reason: str | None = None
-    merged: bool = False
-    merged_into: UUID | None = None
-    missing: list[str] = field(default_factory=list)
-    label_overridden: bool = False
-    suspects: list[str] = field(default_factory=list)
-    screened: bool | None = None
-    pool: str | None = None
-    assigned_at: datetime | None = None
-    unassignable: bool = False
-    paused: bool = False
-    paused_since: datetime | None = None
-    pause_reason: str | None = None
-    resume_at: datetime | None = None
-    paused_seconds: float = 0.0
-    clocks: dict[str, Any] = field(default_factory=dict)
-    rang: list[str] = field(default_factory=list)
-    level_rank: int = UNRATED_RANK
-    due_at: datetime | None = None
-    overdue: bool = False
-    attachments: int = 0
-    shared_with: list[str] = field(default_factory=list)
-    attributes: dict[str, Any] = field(default_factory=dict)
-    masked_attributes: dict[str, Any] = field(default_factory=dict)
-    covered: dict[str, Any] = field(default_factory=dict)
-    erased_at: datetime | None = None
-    version: int = 0
-    position: int = 0
-    recorded_at: datetime | None = None
-
-
-_BY_LEVEL = "level_rank, coalesce(due_at, 'infinity'), lead"
-LEADS = Table(
-    "leads",
-    LeadRow,
-    key=("lead",),
-    indexes=(
-        "(code)",
-        "(source_system, external_id)",
-        "(captured_at)",
-        "(merged_into) WHERE merged",
-        "(pool, captured_at, lead) WHERE pool IS NOT NULL",
-        "(captured_at, lead) WHERE paused",
-        "(owner, captured_at, lead)",
-        "(team, captured_at, lead) WHERE owner IS NOT NULL",
-        "USING gin (shared_with) WHERE cardinality(shared_with) > 0",
-        "(captured_at, lead) WHERE owner IS NULL AND pool IS NULL",
-        "(entered_by, captured_at, lead) WHERE owner IS NULL AND pool IS NULL",
-        f"({_BY_LEVEL})",
-        f"({_BY_LEVEL}) WHERE overdue",
-        f"(owner, {_BY_LEVEL})",
-        f"(team, {_BY_LEVEL}) WHERE owner IS NOT NULL",
-        f"({_BY_LEVEL}) WHERE owner IS NULL AND pool IS NULL",
-    ),
-)
 
 
 def _apply(row: LeadRow, details: Mapping[str, Any], *, history: bool = False) -> None:
@@ -142,38 +28,7 @@ def _apply(row: LeadRow, details: Mapping[str, Any], *, history: bool = False) -
         elif name in e.PROFILE:
             setattr(row, name, value)
         else:
-            describe = _describe if history else _describe_daily
-            describe(row, name, value, mask_attribute(value))
-
-
-def _describe(row: LeadRow, name: str, value: Any, shown: Any) -> None:
-    """An attribute from a history file."""
-    for known in (name, mask_text(name)):
-        _take(row, known)
-        row.covered.pop(known, None)
-    row.attributes[name] = value
-    if shown != value:
-        row.masked_attributes[name] = shown
-
-
-def _describe_daily(row: LeadRow, name: str, value: Any, shown: Any) -> None:
-    """An attribute that somebody typed: numbers and truth values count, any other is hidden."""
-    if counts(name, value):
-        _take(row, name)
-        row.covered.pop(name, None)
-        row.attributes[name] = shown
-        return
-    for known in (name, mask_text(name)):
-        if taken := _take(row, known):
-            row.covered[known] = taken
-    row.attributes[mask_text(name)] = HIDDEN
-
-
-def _take(row: LeadRow, name: str) -> list[Any]:
-    """Take an attribute away: its value and what is shown instead, if it was there in clear."""
-    places = (row.attributes, row.masked_attributes)
-    found = [values.pop(name) for values in places if name in values]
-    return [] if found == [HIDDEN] else found
+            lead_attributes.describe(row, name, value, history=history)
 
 
 def _historical(row: LeadRow) -> bool:
@@ -347,11 +202,7 @@ def _erased(row: LeadRow, recorded: Recorded, event: PersonalDataErased) -> None
     row.pause_reason = None
     for name in DETAILS:
         setattr(row, name, None)
-    row.attributes = {name: v for name, v in row.attributes.items() if v != HIDDEN}
-    for name, (value, *shown) in row.covered.items():
-        row.attributes[name] = value
-        row.masked_attributes.update((name, twin) for twin in shown)
-    row.covered = {}
+    lead_attributes.erase(row)
 
 
 def _seen(row: LeadRow, recorded: Recorded) -> None:

@@ -26,6 +26,7 @@ from aggregates.lead.timers import (
 from projections.base import Projection, Table, WorkingSet
 from projections.masking import masked
 from projections.openness import FLAGS
+from projections.timed_leads import TIMED, LeadRow, change, wait_for_clocks
 
 OPEN, DONE, CANCELLED = "open", "done", "cancelled"
 PAUSE = "pause"
@@ -35,38 +36,6 @@ NAMED = (FIRST_FOLLOW_UP, ESCALATION, LATE_REASON)
 """Tasks of the person whom the lead had when they arose; any other is its present owner's."""
 LEFT_TO_START = (FIRST_FOLLOW_UP, STAGE)
 """Clocks that an import does not start."""
-
-
-@dataclass(slots=True)
-class LeadRow:
-    """What the tasks of a lead have to know of it.
-
-    Of a `historical` lead, one that a history file brought: `arms_from` is the latest instant at
-    which something happened to it that starts clocks in daily work, `arms_since` that fact's place
-    in the log; None once such a clock was started behind it.
-    """
-
-    lead: UUID
-    code: str | None = None
-    owner: str | None = None
-    team: str | None = None
-    level: str | None = None
-    entered_by: str | None = None
-    historical: bool = False
-    paused: bool = False
-    captured: bool = False
-    merged: bool = False
-    converted: bool = False
-    invalidated: bool = False
-    erased: bool = False
-    arms_from: datetime | None = None
-    arms_since: int | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Clocks run for it, unless it is paused."""
-        closed = self.merged or self.converted or self.invalidated or self.erased
-        return self.captured and not closed
 
 
 @dataclass(slots=True)
@@ -105,12 +74,6 @@ TO_DO = f"kind NOT IN ('{ESCALATION}', '{PAUSE}')"
 FOR_SUPERVISORS = f"(kind IN ('{LATE_REASON}', '{PAUSE}') OR kind = '{COMPLETE_INFO}' AND overdue)"
 WAYS = ("", "owner, ", "team, ")
 """Lists are of all tasks, of somebody's or of a team's."""
-TIMED = Table(
-    "timed_leads",
-    LeadRow,
-    key=("lead",),
-    indexes=("(arms_since, arms_from) WHERE arms_from IS NOT NULL",),
-)
 TASKS = Table(
     "tasks",
     TaskRow,
@@ -185,60 +148,14 @@ def fold(working: WorkingSet, batch: Sequence[Recorded]) -> None:
         if (lead := known.get(lead_id)) is None:
             row = leads.get(lead_id) or LeadRow(lead_id)
             lead = known[lead_id] = _Lead(row, {})
-        _change(lead.row, recorded)
-        _wait_for_clocks(lead, recorded)
+        change(lead.row, recorded)
+        wait_for_clocks(lead.row, recorded, was_started=lead.was_started)
         if handler := _HANDLERS.get(type(recorded.event)):
             handler(lead, recorded, recorded.event)
         lead.settle()
     for lead_id, lead in known.items():
         leads[lead_id] = lead.row
         tasks.update(((lead_id, name), task) for name, task in lead.tasks.items())
-
-
-def _change(row: LeadRow, recorded: Recorded) -> None:
-    """What an event says of the lead itself."""
-    event = recorded.event
-    if flag := FLAGS.get(type(event)):
-        setattr(row, *flag)
-    match event:
-        case e.LeadCaptured():
-            row.historical = bool(event.source_system and not event.by_command)
-            row.captured, row.code = True, row.code or event.code
-            row.entered_by = row.entered_by or event.entered_by
-            _describe(row, event.details)
-        case e.LeadLabelled(level=level) | e.LabelOverridden(level=level):
-            row.level = level
-        case e.InfoChanged(details=details) | e.LeadConverted(details=details):
-            _describe(row, details)
-        case e.LeadAssigned():
-            _describe(row, event.details)
-            row.owner, row.team = event.owner or row.owner, event.team or row.team
-        case e.LeadReassigned() | e.LeadHandedOver() | e.LeadClaimed():
-            row.owner, row.team = event.owner, event.team
-        case e.LeadReleasedToPool():
-            row.owner = row.team = None
-        case e.LeadTeamChanged(team=team):
-            row.team = team
-        case _:
-            pass
-
-
-def _wait_for_clocks(lead: _Lead, recorded: Recorded) -> None:
-    """An import may name the stage or the owner ahead of the capture. An owner starts the clock of
-    the first follow-up, which a lead whose clocks were started once has had.
-    """
-    row, event = lead.row, recorded.event
-    starts = isinstance(event, e.StageChanged) or (
-        isinstance(event, e.LeadAssigned) and not lead.was_started
-    )
-    if starts and (row.historical or not row.captured) and (at := event.occurred_at):
-        row.arms_from, row.arms_since = max(row.arms_from or at, at), recorded.position
-
-
-def _describe(row: LeadRow, details: Mapping[str, Any]) -> None:
-    for name in ("owner", "team", "level"):
-        if name in details:
-            setattr(row, name, details[name])
 
 
 def _issued(lead: _Lead, recorded: Recorded, event: t.FirstFollowUpTaskIssued) -> None:

@@ -22,6 +22,7 @@ AT = datetime(2024, 5, 1, 1, 15, tzinfo=UTC)
 CLEAR = {
     "code", "follow_up", "external_id", "source_system", "stage", "previous", "policy", "sha256",
     "hash", "owner", "previous_owner", "team", "previous_team", "person", "by", "shared_with",
+    "first_erased_by",
     "pool", "into_code", "lead", "responsible", "supervisors", "recipient", "message_id",
     "kind", "task", "since",
     "source", "industry", "region", "customer_type", "campaign", "level", "segment", "method",

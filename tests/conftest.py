@@ -11,12 +11,17 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 
 from adapters import keyring
 from adapters.embedded import Cluster
 from adapters.postgres.migrate import ensure_database, migrate
+
+# How long an example takes says what else the machine is doing.
+hypothesis.settings.register_profile("leadlog", deadline=None)
+hypothesis.settings.load_profile("leadlog")
 
 ROOT = Path(__file__).resolve().parents[1]
 PREFIX = "leadlog-test-"
@@ -54,6 +59,7 @@ def run_dir() -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_memory()))
     directory.chmod(0o755)
     (directory / "master.key").write_text(base64.b64encode(secrets.token_bytes(32)).decode())
+    (directory / "master.key").chmod(0o600)
     os.environ["LEADLOG_MASTER_KEY_FILE"] = str(directory / "master.key")
     os.environ["LEADLOG_SIGNING_KEY_FILE"] = str(directory / "signing.key")
     yield directory
@@ -61,7 +67,7 @@ def run_dir() -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
-def _own_keyring(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+def _own_keyring(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that opens a database by other master keys leaves those of the next test alone."""
     monkeypatch.setattr(keyring, "_in_use", {})
 
@@ -127,6 +133,8 @@ def _database(cluster: Cluster, template: str) -> Iterator[str]:
     _administer(cluster, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     keys = Path(os.environ["LEADLOG_MASTER_KEY_FILE"])
     os.environ["LEADLOG_ERASURE_LIST"] = str(keys.with_name(f"{name}.erasures"))
+    # Every test's log has the template's name: two of them never share what was signed last.
+    os.environ["LEADLOG_SIGNING_KEY_FILE"] = str(keys.with_name(f"{name}.signing"))
     yield cluster.dsn(name)
     _administer(cluster, f"DROP DATABASE {name} WITH (FORCE)")
 

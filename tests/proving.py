@@ -1,4 +1,4 @@
-"""A log to cover by checkpoints and to tamper with, and the Go program that verifies what we prove."""
+"""A log to sign and to tamper with, and the Go program that verifies what we prove."""
 
 import json
 import shutil
@@ -16,8 +16,9 @@ import pytest
 
 from adapters.event_leaf import StoredEvent, recorded_us
 from adapters.key_file import KeyFile
-from adapters.postgres.codec import encode, encode_meta
 from adapters.postgres.checkpointing import ROLE, make_checkpoint
+from adapters.postgres.codec import encode, encode_meta
+from adapters.postgres.log_check import check_log
 from adapters.postgres.tables import connect
 from adapters.postgres.tile_store import StoredCheckpoint
 from aggregates.event import Event, Meta
@@ -70,6 +71,13 @@ def checkpointed(dsn: str, keys: KeyFile) -> StoredCheckpoint:
         found = make_checkpoint(conn, keys)
     assert found
     return found
+
+
+def verdict(dsn: str) -> str:
+    """What the check of the log comes to, in a line."""
+    with connect(dsn, "leadlog_auditor") as conn:
+        checked = check_log(conn)
+    return str(checked.fault or f"{checked.covered} covered, {checked.checkpoints} checkpoints")
 
 
 def stored(dsn: str) -> list[StoredEvent]:

@@ -6,11 +6,13 @@ stdout, progress to stderr only.
 
 import gc
 import importlib
+import logging
 import sys
 
 import psycopg
 import typer
 
+from adapters.logs import log_discreetly
 from adapters.settings import StartupError
 from aggregates.refusal import Refusal
 from commands.ports import Unavailable
@@ -59,6 +61,7 @@ def main() -> None:
     called = COMMANDS.get(sys.argv[1] if len(sys.argv) > 1 else "")
     for module in [called] if called else sorted(set(COMMANDS.values())):
         importlib.import_module(f"adapters.cli.{module}")
+    log_discreetly()
     # Batches make many short-lived objects without cycles: look for cycles rarely, and never
     # among what was imported.
     gc.freeze()
@@ -71,3 +74,6 @@ def main() -> None:
         sys.exit(f"leadlog: the database said: {str(error).splitlines()[0]}")
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception:
+        logging.getLogger("leadlog").exception("a defect of leadlog, please report it")
+        sys.exit(1)

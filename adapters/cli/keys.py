@@ -11,9 +11,9 @@ from adapters.cli.options import DatabaseOption, opened
 from adapters.key_file import KeyFile
 from adapters.keyring import keyring, master_id
 from adapters.master_keys import add_master_key, read_master_keys
-from adapters.postgres.key_store import is_under_way, rewrap_all, wrapped_by
 from adapters.postgres.checkpointing import ROLE
 from adapters.postgres.checkpointing import rotate as rotate_signing
+from adapters.postgres.key_store import is_under_way, ledger_key_under, rewrap_all, wrapped_by
 from adapters.postgres.tables import connect
 from adapters.postgres.tile_store import BadTree
 from adapters.settings import Settings
@@ -34,7 +34,10 @@ def rotate(
         bool, typer.Option("--signing", help="The key that signs checkpoints.")
     ] = False,
     lost: Annotated[
-        bool, typer.Option("--lost", help="The old signing key is gone and cannot sign the change.")
+        bool,
+        typer.Option(
+            "--lost", help="Begin anew: the old signing key, or events it signed, are gone."
+        ),
     ] = False,
     database: DatabaseOption = None,
 ) -> None:
@@ -44,6 +47,8 @@ def rotate(
     lead's key is wrapped by it. No event changes. A rotation that was cut short is finished first,
     without another key; keys from LEADLOG_MASTER_KEY are replaced there by hand before.
     """
+    if lost and not signing:
+        raise Failed("--lost goes with --signing: a master key that is lost cannot be replaced")
     settings = Settings.load(database=database)
     if signing:
         typer.echo(_rotate_signing(settings, database, lost=lost))
@@ -66,13 +71,14 @@ def new(
 
 @group.command("list")
 def list_(database: DatabaseOption = None) -> None:
-    """Show the master keys that are at hand or wanted, and how many leads each seals."""
+    """Show the master keys that are at hand or wanted, and what each seals."""
     with opened(database) as handle, psycopg.connect(handle.dsn, autocommit=True) as conn:
-        wanted = wrapped_by(conn)
+        wanted, fingerprints = wrapped_by(conn), ledger_key_under(conn)
         held = [master_id(key).hex() for key in read_master_keys(Settings.load(database=database))]
-    for name in dict.fromkeys((*held, *wanted)):
+    for name in dict.fromkeys((*held, *wanted, *filter(None, [fingerprints]))):
         where = "at hand" if name in held else "MISSING"
-        typer.echo(f"{name}  {where}  {wanted.get(name, 0)} leads")
+        and_key = ", the key of fingerprints" if name == fingerprints else ""
+        typer.echo(f"{name}  {where}  {wanted.get(name, 0)} leads{and_key}")
 
 
 def _rotate_signing(settings: Settings, database: str | None, *, lost: bool) -> str:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table as Sheet
 
-from adapters import logins
+from adapters import sql_logins
 from adapters.cli import Failed, app
 from adapters.cli.options import DatabaseOption, opened
 from adapters.directory import operator, register
@@ -32,7 +32,7 @@ def add(
     """Let a login read the `member` views as a person; the same again changes nothing."""
     with opened(database) as handle, psycopg.connect(handle.dsn, autocommit=True) as conn:
         role = _role(handle.dsn, user)
-        logins.give(conn, login, user, operator())
+        sql_logins.give(conn, login, user, operator())
     typer.echo(f"{login}: reads schema member as {user} ({role})")
 
 
@@ -40,7 +40,7 @@ def add(
 def end(login: LoginName, database: DatabaseOption = None) -> None:
     """Let a login read nothing any more, in open sessions too; do so before you drop it."""
     with opened(database) as handle, psycopg.connect(handle.dsn, autocommit=True) as conn:
-        person = logins.end(conn, login, operator())
+        person = sql_logins.end(conn, login, operator())
     if person is None:
         raise Failed(f"{login} is nobody's login: see `leadlog logins list`")
     typer.echo(f"{login}: no longer {person}'s")
@@ -51,7 +51,7 @@ def list_(database: DatabaseOption = None) -> None:
     """Show whose logins there are and were."""
     sheet = Sheet("login", "person", "given", "by", "ended", "by")
     with opened(database) as handle, psycopg.connect(handle.dsn, autocommit=True) as conn:
-        for one in logins.given(conn):
+        for one in sql_logins.given(conn):
             times = _time(one.given_at), _time(one.ended_at)
             sheet.add_row(one.login, one.person, times[0], one.given_by, times[1], one.ended_by)
     width = None if sys.stdout.isatty() else 200

@@ -29,14 +29,14 @@ from adapters.lead_export import (
     write_export,
 )
 from adapters.postgres import log_reader
+from adapters.postgres.checkpointing import ROLE, make_checkpoint, signer_in_use
 from adapters.postgres.codec import decode
+from adapters.postgres.key_store import lost_keys
 from adapters.postgres.lead_refs import find_lead
 from adapters.postgres.log_check import Kept, check_log
-from adapters.postgres.proofs import prove
 from adapters.postgres.runner import catch_up
-from adapters.postgres.checkpointing import ROLE, make_checkpoint, signer_in_use
-from adapters.postgres.tables import connect
-from adapters.postgres.tile_store import BadTree, origin, public_keys
+from adapters.postgres.tables import Connection, connect
+from adapters.postgres.tile_store import BadTree, origin, prove, public_keys
 from adapters.settings import Settings
 from adapters.signed_notes import BadNote, Verifier, read_checkpoint
 from aggregates.lead.replay import Told, replay
@@ -65,7 +65,7 @@ def verify(
     key_file: KeyFiles = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Check that the log is whole, readable and the one that was sealed; or an export FILE."""
+    """Check that the log is whole, readable and the one that was signed; or an export FILE."""
     trusted = _trusted(key, key_file)
     if file:
         if against or database:
@@ -73,29 +73,39 @@ def verify(
         _verify_file(file, trusted)
         return
     with opened(database) as handle, connect(handle.dsn, AUDITOR, autocommit=True) as conn:
-        keys = trusted or [k.verifier for k in public_keys(conn)]
-        kept = [_kept(path, keys, origin(conn)) for path in against or ()]
+        kept = [_kept(conn, path, trusted) for path in against or ()]
         checked = check_log(conn, kept, trusted)
+        lost, lead = lost_keys(conn)
     if checked.fault:
         raise Failed(str(checked.fault))
+    if lost:
+        raise Failed(
+            f"the events are whole, but the keys of {lost} leads are lost, of {lead} first:"
+            " put their rows of privacy.keys back from a backup"
+        )
     typer.echo(
         f"{checked.events} events: positions and versions without holes, every event readable;"
-        f" {checked.sealed} sealed, {checked.checkpoints} checkpoints agree"
+        f" {checked.covered} covered, {checked.checkpoints} checkpoints agree"
     )
+    if trusted is None:
+        typer.echo(
+            "The keys themselves were NOT checked: they are those of the database. Give the key"
+            " that you have from elsewhere with --key."
+        )
 
 
 @group.command()
 def checkpoint(database: DatabaseOption = None) -> None:
-    """Seal what is new and print the newest checkpoint, a signed note to keep outside."""
+    """Sign what is new and print the newest checkpoint, a signed note to keep outside."""
     settings = Settings.load(database=database)
     with opened(database) as handle, connect(handle.dsn, ROLE, autocommit=True) as conn:
         try:
-            sealed = make_checkpoint(conn, KeyFile(settings.signing_key_path))
+            made = make_checkpoint(conn, KeyFile(settings.signing_key_path))
         except BadTree as error:
             raise Failed(str(error)) from None
-    if sealed is None:
-        raise Failed("the log has no events yet: there is nothing to seal")
-    typer.echo(sealed.note, nl=False)
+    if made is None:
+        raise Failed("the log has no events yet: there is nothing to sign")
+    typer.echo(made.note, nl=False)
 
 
 @group.command()
@@ -124,7 +134,7 @@ def _exported(dsn: str, lead: str, keys: KeyFile, zone: ZoneInfo) -> tuple[bytes
             with conn.transaction():
                 conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 found = prove(conn, stream) if stream else None
-                if not (stream and found and found.sealed and found.events):
+                if not (stream and found and found.checkpoint and found.events):
                     raise Failed(f"no lead is called {lead}")
                 verifiers = tuple(str(k.verifier) for k in public_keys(conn))
                 signer, name = signer_in_use(conn, keys), origin(conn)
@@ -133,7 +143,7 @@ def _exported(dsn: str, lead: str, keys: KeyFile, zone: ZoneInfo) -> tuple[bytes
     events = tuple(proven(event, proof) for event, proof in found.events)
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     told = _told(stream, [event for event, _ in found.events], zone)
-    written = Export(FORMAT, name, stream, now, found.sealed.note, verifiers, events, told)
+    written = Export(FORMAT, name, stream, now, found.checkpoint.note, verifiers, events, told)
     return write_export(written, signer), len(events)
 
 
@@ -182,12 +192,16 @@ def _verify_file(path: Path, trusted: Sequence[Verifier] | None) -> None:
         )
 
 
-def _kept(path: Path, keys: Sequence[Verifier], name: str) -> Kept:
+def _kept(conn: Connection, path: Path, trusted: Sequence[Verifier] | None) -> Kept:
     """A checkpoint that was kept in a file."""
+    name = origin(conn)
     try:
+        keys = trusted or [key.verifier for key in public_keys(conn)]
         found = read_checkpoint(_read(path).decode(), keys)
     except UnicodeDecodeError:
         raise Failed(f"{path}: no signed note") from None
+    except BadTree as error:
+        raise Failed(error.what) from None
     except BadNote as error:
         raise Failed(f"{path}: {error}") from None
     if found.origin != name:

@@ -16,7 +16,7 @@ import typer
 from adapters.cli import Failed, app
 from adapters.cli.options import DatabaseOption, opened
 from adapters.database import open_database
-from adapters.logs import log_discreetly
+from adapters.erasure_list import erase_again
 from adapters.settings import Settings
 
 PARENT = "LEADLOG_PARENT"
@@ -34,7 +34,6 @@ def serve(
 ) -> None:
     """Run the API and the worker until interrupted; requests under way are finished first."""
     settings = Settings.load(database=database, host=host, port=port)
-    log_discreetly()
     from adapters.cli.service import run_service  # noqa: PLC0415 - slow to import
 
     # uvicorn finishes what is under way, then hands the signal on: leave in order, not at once.
@@ -61,15 +60,16 @@ def worker(
     if parent := os.environ.get(PARENT):
         threading.Thread(target=_end_with, args=(int(parent), stop), daemon=True).start()
     settings = Settings.load(database=database)
-    log_discreetly()
     with open_database(settings) as handle:
+        erase_again(handle.dsn, settings)
         work(handle.dsn, settings, wanted, stop)
 
 
 @app.command()
 def migrate(database: DatabaseOption = None) -> None:
     """Bring the database's schema up to date, under a lock."""
-    with opened(database):
+    with opened(database) as handle:
+        erase_again(handle.dsn, Settings.load(database=database))
         typer.echo("the schema is up to date")
 
 

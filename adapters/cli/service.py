@@ -16,6 +16,7 @@ import uvicorn
 
 from adapters.cli.serve import PARENT
 from adapters.database import Database
+from adapters.erasure_list import erase_again
 from adapters.http_protocol import bounded
 from adapters.people import first_administrator
 from adapters.settings import Settings, StartupError
@@ -33,6 +34,7 @@ BACKLOG = 2048
 
 def run_service(settings: Settings, database: Database, *, with_worker: bool = True) -> None:
     """Serve an open database in the foreground."""
+    erase_again(database.dsn, settings)
     listener = _listen(settings.host, settings.port)
     with going_by(database.dsn, settings):
         _serve(settings, database, listener, with_worker=with_worker)

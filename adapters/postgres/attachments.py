@@ -10,18 +10,18 @@ destroys the key.
 from collections.abc import AsyncIterable, AsyncIterator
 from uuid import UUID
 
-from adapters.keyring import LeadKey, keyring
+from adapters.keyring import LeadKey, LostKeyError, keyring
 from adapters.postgres.session import Session
 from aggregates.lead.guards import Erased
 
 # A lead without anything personal may have no key yet; one that was erased gets none.
 MAKE_KEY = "SELECT privacy.make_key(%b, %b)"
-KEY = (
-    "INSERT INTO privacy.keys (stream, wrapped) SELECT %b, %b"
-    " WHERE NOT EXISTS (SELECT FROM privacy.erasures e WHERE e.stream = %b)"
-    " ON CONFLICT (stream) DO NOTHING RETURNING stream"
-)
 KEY = "SELECT wrapped FROM privacy.keys WHERE stream = %b"
+# Of a lead without a key: whether it was erased, whether it had one.
+FATE = (
+    "SELECT EXISTS (SELECT FROM privacy.erasures WHERE stream = %(lead)s),"
+    " privacy.had_key(%(lead)s)"
+)
 KEEP = (
     "INSERT INTO log.attachments (attachment, chunk, data) VALUES (%b, %b, %b)"
     " ON CONFLICT (attachment, chunk) DO NOTHING RETURNING chunk"
@@ -38,7 +38,8 @@ class AttachmentStore:
     async def keep(self, lead: UUID, attachment: UUID, chunks: AsyncIterable[bytes]) -> None:
         """Store the content durably; chunks that are there already stay as they are.
 
-        Raises Unavailable when the database does not answer, Refusal when the lead was erased.
+        Raises Unavailable when the database does not answer, Refusal when the lead was erased,
+        LostKeyError.
         """
         key = await self._key(self._writes, lead) or await self._new_key(lead)
         number = 0
@@ -48,8 +49,12 @@ class AttachmentStore:
             number += 1
 
     async def chunks(self, lead: UUID, attachment: UUID) -> AsyncIterator[bytes]:
-        """The content, in order; nothing for an unknown attachment, or of an erased lead."""
+        """The content, in order; nothing for an unknown attachment, or of an erased lead. Raises
+        LostKeyError.
+        """
         key = await self._key(self._reads, lead)
+        if key is None:
+            await self._is_erased(self._reads, lead)
         number = 0
         while key and (rows := await self._reads.rows(READ, (attachment, number))):
             yield key.open(_place(attachment, number), bytes(rows[0][0]))
@@ -69,7 +74,16 @@ class AttachmentStore:
         await self._writes.rows(MAKE_KEY, (lead, wrapped))
         if key := await self._key(self._writes, lead):
             return key
-        raise Erased
+        if await self._is_erased(self._writes, lead):
+            raise Erased
+        raise AssertionError(f"a key of {lead} was neither found nor made")
+
+    async def _is_erased(self, session: Session, lead: UUID) -> bool:
+        """Whether a lead without a key was erased. Raises LostKeyError when it has lost it."""
+        ((erased, had_key),) = await session.rows(FATE, {"lead": lead})
+        if had_key and not erased:
+            raise LostKeyError(lead)
+        return bool(erased)
 
 
 def _place(attachment: UUID, chunk: int) -> str:

@@ -2,16 +2,23 @@
 
 A build owns schema `p_<name>_<generation>` and its checkpoint. At most one per projection is
 live; the one before it is kept as `old` until the next swap, for a rollback, or until a lead is
-erased: an old build follows the log no more, so it would keep what is personal.
+erased: an old build follows the log no more, so it would keep what is personal. So would one whose
+rebuild was cut short: it is dropped then, unless somebody is at it (the lock `leases.REBUILD`).
 """
 
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import sql
 
+from adapters.postgres import leases
 from adapters.postgres.tables import Connection, create_indexes, create_tables
 from adapters.postgres.views import create_views
 from projections.base import Projection
+
+logger = logging.getLogger("leadlog.projections")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +40,23 @@ class Build:
 COLUMNS = "name, generation, version, state, position"
 FIND = f"SELECT {COLUMNS} FROM projection.builds WHERE name = %s AND state = %s"
 MAKE_LIVE = "UPDATE projection.builds SET state = 'live' WHERE name = %s AND generation = %s"
-# Builds that nobody advances any more, behind which a lead was erased. One that is locked is being
-# dropped, or made live, and then follows.
+# Builds to be dropped: a later one has taken over, or nobody advances them any more and a lead was
+# erased since, or they could not fold that. One that is locked is being dropped, or made live, and
+# then follows.
 STALE = (
-    f"SELECT {COLUMNS} FROM projection.builds b WHERE name = %s AND (state = 'old'"
-    " OR state = 'building' AND version < %s)"
-    " AND EXISTS (SELECT FROM privacy.erasures e WHERE e.position > b.position)"
-    " FOR UPDATE SKIP LOCKED"
+    "SELECT {columns} FROM projection.builds b WHERE name = ANY (%(names)s) AND"
+    " (state = 'building' AND EXISTS (SELECT FROM projection.builds later"
+    "   WHERE later.name = b.name AND later.generation > b.generation)"
+    "  OR (state = 'old' OR state = 'building' AND {abandoned})"
+    "   AND EXISTS (SELECT FROM privacy.erasures e WHERE e.position > b.position OR EXISTS"
+    "    (SELECT FROM projection.parked p WHERE p.name = b.name AND p.generation = b.generation"
+    "     AND p.position = e.position)))"
 )
+MAY_BE_STALE = STALE.format(columns="DISTINCT name", abandoned="true")
+ARE_STALE = STALE.format(columns=COLUMNS, abandoned="%(abandoned)s") + " FOR UPDATE SKIP LOCKED"
+# Whoever reads a build's tables, as a dump of the database does, is not waited for: there is
+# another time.
+DROP_WAIT = "SET LOCAL lock_timeout = '200ms'"
 # Making and swapping builds of one projection is done by one process at a time.
 LOCK = "SELECT pg_advisory_xact_lock(7220502, hashtext(%s))"
 
@@ -78,8 +94,6 @@ def ensure_building(conn: Connection, projection: Projection) -> Build:
         build = find(conn, projection.name, "building")
         if build and build.version == projection.version:
             return build
-        if build:
-            _drop(conn, build)
         return _create(conn, projection, "building")
 
 
@@ -98,13 +112,25 @@ def swap(conn: Connection, projection: Projection, new: Build) -> None:
     if not conn.execute(MAKE_LIVE, (new.name, new.generation)).rowcount:
         raise LookupError(f"build {new.generation} of {new.name} is gone: others replaced it")
     create_views(conn, projection, new.schema)
-    drop_stale(conn, projection)
 
 
-def drop_stale(conn: Connection, projection: Projection) -> None:
-    """Drop the builds that still hold what was erased and follow the log no more."""
-    for row in conn.execute(STALE, (projection.name, projection.version)).fetchall():
-        _drop(conn, Build(*row))
+def drop_stale(conn: Connection, names: Iterable[str]) -> None:
+    """Drop the builds that still hold what was erased and follow the log no more, and those that
+    a later one has replaced. What somebody reads is left for the next call. Not for a session that
+    is rebuilding: it would not see its own lock.
+    """
+    with conn.transaction():
+        found = conn.execute(MAY_BE_STALE, {"names": list(names)}).fetchall()
+    for (name,) in found:
+        try:
+            with conn.transaction():
+                conn.execute(DROP_WAIT)
+                free = conn.execute(leases.IS_FREE, (leases.REBUILD, name)).fetchone()
+                given = {"names": [name], "abandoned": free is not None and free[0]}
+                for row in conn.execute(ARE_STALE, given).fetchall():
+                    _drop(conn, Build(*row))
+        except psycopg.errors.LockNotAvailable:
+            logger.info("%s: a reader holds an outdated build, dropping it later", name)
 
 
 def _set_state(conn: Connection, name: str, state: str, to: str) -> None:

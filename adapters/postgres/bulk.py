@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from psycopg import IsolationLevel
 
-from adapters.keyring import LeadKey, keyring
+from adapters.keyring import LeadKey, LostKeyError, keyring
 from adapters.postgres.codec import encode
 from adapters.postgres.encryption import keys_of, sealer
 from adapters.postgres.tables import Connection, connect
@@ -58,6 +58,11 @@ COPY_TYPES = ("uuid", "int8", "text", "bytea", "int8", "timestamptz")
 ERASED = "SELECT stream FROM privacy.erasures WHERE stream = ANY (%b::uuid[])"
 COPY_KEYS = "COPY privacy.keys (stream, wrapped) FROM STDIN (FORMAT BINARY)"
 KEY_TYPES = ("uuid", "bytea")
+# Those of the streams that had something sealed up to a position.
+SEALED = (
+    "SELECT e.originator_id FROM log.leadlog_events e WHERE e.originator_id = ANY (%b::uuid[])"
+    " AND e.notification_id <= %b AND position('\"sealed\":'::bytea IN e.state) > 0 LIMIT 1"
+)
 COPY_MARKS = "COPY log.marks (mark, stream, position) FROM STDIN (FORMAT BINARY)"
 MARK_TYPES = ("bytea", "uuid", "int8")
 
@@ -135,7 +140,8 @@ class HistoryLog:
         start = position
         marks: list[tuple[bytes, UUID, int]] = []
         unknown = {s: entry for s, entry in named.items() if s not in versions}
-        keys = self._keys({fact.stream for fact in facts} & versions.keys())
+        old = {fact.stream for fact in facts} & versions.keys()
+        keys = self._keys(old)
         with self._conn.cursor() as cursor, cursor.copy(COPY) as copy:
             copy.set_types(COPY_TYPES)
             for stream, event, meta, claims in self._events(facts, unknown, codes):
@@ -148,12 +154,18 @@ class HistoryLog:
                 copy.write_row((stream, version, event.topic, state, position, stamp))
                 marks += [(mark, stream, position) for mark in claims]
         self._store(COPY_MARKS, MARK_TYPES, marks)
+        self._refuse_second_keys([stream for stream, _ in keys.made if stream in old], start)
         self._store(COPY_KEYS, KEY_TYPES, keys.made)
         return int(position - start)
 
     def _keys(self, streams: set[UUID]) -> "_Keys":
         erased = self._conn.execute(ERASED, (list(streams),)).fetchall()
         return _Keys(keys_of(self._conn, streams), frozenset(stream for (stream,) in erased))
+
+    def _refuse_second_keys(self, streams: Sequence[UUID], upto: int) -> None:
+        """Raises LostKeyError where what is sealed could never be opened again."""
+        if streams and (lost := self._conn.execute(SEALED, (streams, upto)).fetchone()):
+            raise LostKeyError(lost[0])
 
     def _store(self, copying: str, types: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:

@@ -7,13 +7,14 @@ from uuid import UUID
 
 import psycopg
 
-from adapters.keyring import LeadKey, keyring
+from adapters.keyring import LeadKey, LostKeyError, keyring
 from adapters.postgres.codec import IS_SEALED, Cipher, decode, decode_event
 from aggregates.event import Event, Meta
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 KEYS = "SELECT stream, wrapped FROM privacy.keys WHERE stream = ANY (%s)"
+ERASED = "SELECT stream FROM privacy.erasures WHERE stream = ANY (%s)"
 
 
 def place_of(stream: UUID, version: int, topic: str) -> str:
@@ -47,3 +48,17 @@ def keys_of(conn: Connection, streams: Collection[UUID]) -> dict[UUID, LeadKey]:
         return {}
     found = conn.cursor(binary=True).execute(KEYS, (list(streams),)).fetchall()
     return {stream: keyring().unwrap(stream, wrapped) for stream, wrapped in found}
+
+
+def keys_to_open(conn: Connection, sealed: Collection[UUID]) -> dict[UUID, LeadKey]:
+    """The keys of streams that hold something sealed, but of those that were erased.
+
+    Raises LostKeyError: what cannot be read must not look as if it had never been given.
+    """
+    keys = keys_of(conn, sealed)
+    if keyless := set(sealed) - keys.keys():
+        # Asked behind the keys: the commit that destroys one puts the erasure on record.
+        erased = {stream for (stream,) in conn.execute(ERASED, (list(keyless),))}
+        if lost := keyless - erased:
+            raise LostKeyError(min(lost))
+    return keys

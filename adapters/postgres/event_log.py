@@ -11,12 +11,13 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from adapters.keyring import LeadKey, keyring
+from adapters.keyring import LeadKey, LostKeyError, keyring
 from adapters.postgres.batcher import Batcher
-from adapters.postgres.codec import encode, encode_meta
+from adapters.postgres.codec import IS_SEALED, encode, encode_meta
 from adapters.postgres.encryption import opened, sealer
 from adapters.postgres.session import Session
 from aggregates.event import Event
+from aggregates.lead.privacy_events import PersonalDataErased
 from aggregates.personal import personal_values
 from commands.ports import (
     MOST_STREAMS,
@@ -160,7 +161,7 @@ class PostgresEventLog:
         """Append all or nothing; see the port.
 
         A key that is remembered is the stream's as long as its version is `after`: what destroys
-        it is an event. One that is made is a conflict where the stream has a key by now.
+        it is an event. One that is made is a conflict where the stream has, or had, a key by now.
         """
         key, wrapped = await self._key_for(new)
         done = await self._committer.append(
@@ -216,6 +217,8 @@ class PostgresEventLog:
         self, stream: UUID, wrapped: bytes | None, stored: Sequence[StoredRow]
     ) -> Sequence[Event] | Exception:
         """A stream's events; what cannot be read is an answer to whoever asks for it alone."""
+        if wrapped is None and _needs_key(stored):
+            return LostKeyError(stream)
         try:
             key = keyring().unwrap(stream, wrapped) if wrapped else None
             events = [opened(key, stream, *row) for row in stored]
@@ -244,7 +247,7 @@ class PostgresEventLog:
 
     async def _find_keys(self, streams: Sequence[UUID]) -> list[LeadKey | Exception | None]:
         rows = await self._reads.rows(KEYS, (list(set(streams)),))
-        found = {stream: keyring().unwrap(stream, wrapped) for stream, wrapped in rows}
+        found = {stream: _unwrapped(stream, wrapped) for stream, wrapped in rows}
         return [found.get(stream) for stream in streams]
 
     async def _find_many(self, commands: Sequence[UUID]) -> list[Noted | Exception | None]:
@@ -278,3 +281,17 @@ def _placed(new: NewEvents, key: LeadKey | None) -> Sequence[Placed]:
         (new.stream, v, e.topic, encode(e, meta, sealer(key, new.stream, v, e.topic)))
         for v, e in enumerate(new.events, new.after + 1)
     ]
+
+
+def _unwrapped(stream: UUID, wrapped: bytes) -> LeadKey | Exception:
+    """A stream's key, or why it cannot be opened: nothing to whoever asks for another one."""
+    try:
+        return keyring().unwrap(stream, wrapped)
+    except Exception as error:  # noqa: BLE001 - it belongs to the caller
+        return error
+
+
+def _needs_key(stored: Sequence[StoredRow]) -> bool:
+    """Whether something is sealed in a stream that was not erased."""
+    erased = any(topic == PersonalDataErased.topic for _, topic, _ in stored)
+    return not erased and any(IS_SEALED in state for *_, state in stored)

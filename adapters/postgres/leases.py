@@ -5,11 +5,14 @@ A lease is a session lock: it is free the moment its holder is gone.
 
 import time
 
-PROJECTION, PROCESS, CLOCK = 7220503, 7220504, 7220505
+PROJECTION, PROCESS, CLOCK, REBUILD = 7220503, 7220504, 7220505, 7220507
 TAKE = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
 """One of the kinds, and a name."""
 SHARE = "SELECT pg_try_advisory_lock_shared(%s, hashtext(%s))"
 """The same with others who share it, while nobody has taken it."""
+HOLD = "SELECT pg_advisory_lock_shared(%s, hashtext(%s))"
+LET_GO = "SELECT pg_advisory_unlock_shared(%s, hashtext(%s))"
+"""Share it for a piece of work that others may share in, and then no more."""
 IS_FREE = "SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))"
 
 POLL_SECONDS = 0.5

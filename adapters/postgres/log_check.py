@@ -16,7 +16,7 @@ from adapters.event_leaf import StoredEvent, recorded_us
 from adapters.merkle import HASH_BYTES, leaf_hash
 from adapters.postgres.codec import EVENT_TYPES, decode
 from adapters.postgres.tables import Connection
-from adapters.postgres.tile_store import origin, public_keys, read_tiles
+from adapters.postgres.tile_store import BadTree, origin, public_keys, read_tiles
 from adapters.signed_notes import BadNote, Checkpoint, Verifier, read_checkpoint
 from adapters.tiles import WIDTH, Growth, Place, Tile
 
@@ -92,8 +92,8 @@ def check_log(
             row = conn.execute(BROKEN_STREAM).fetchone()
             keys = trusted if trusted is not None else [k.verifier for k in public_keys(conn)]
             _Check(conn, checked, keys, against, row[0] if row else None).run()
-    except BadNote as error:
-        checked.fault = Fault(None, f"audit.signing_keys: {error}")
+    except BadTree as error:
+        checked.fault = Fault(None, error.what)
     except _Found as found:
         checked.fault = found.fault
     return checked

@@ -14,7 +14,7 @@ import psycopg
 
 from adapters.keyring import LeadKey
 from adapters.postgres.codec import IS_SEALED
-from adapters.postgres.encryption import keys_of, opened
+from adapters.postgres.encryption import keys_to_open, opened
 from aggregates.event import Recorded
 from projections.base import Projection
 
@@ -100,8 +100,8 @@ def decode(rows: Sequence[LogRow], keys: Mapping[UUID, LeadKey] = NO_KEYS) -> li
 
 
 def decode_whole(conn: Connection, rows: Sequence[LogRow]) -> list[Recorded]:
-    """The same with what is personal, but for what was erased."""
-    return decode(rows, keys_of(conn, {row[1] for row in rows if IS_SEALED in row[5]}))
+    """The same with what is personal, but for what was erased. Raises LostKeyError."""
+    return decode(rows, keys_to_open(conn, {row[1] for row in rows if IS_SEALED in row[5]}))
 
 
 def decode_for(conn: Connection, projection: Projection, rows: Sequence[LogRow]) -> list[Recorded]:

@@ -15,7 +15,12 @@ from aggregates.privacy import mask_field
 
 END = 2**63 - 1
 # How far the last of each read model's builds has come: one that is not live holds values as well.
-REACHED = "SELECT name, min(position) FROM projection.builds GROUP BY name ORDER BY name"
+# One that could not fold an erasure has it parked.
+REACHED = (
+    "SELECT b.name, min(b.position), array(SELECT p.position FROM projection.parked p"
+    "  WHERE p.name = b.name AND p.position = ANY (%s))"
+    " FROM projection.builds b GROUP BY b.name ORDER BY b.name"
+)
 # The lead of an access may be known to nobody any more by its code, but its row stays.
 ACCESSES = (
     "SELECT a.position, a.lead, l.code, a.person, a.kind, a.what, a.purpose, a.at"
@@ -33,7 +38,8 @@ FILTERS = {
 ERASURES = (
     "SELECT x.position, x.stream AS lead, l.code, x.erased_at, e.state ->> 'by' AS by,"
     " e.state ->> 'reason' AS reason, (e.state ->> 'first_erased_at')::timestamptz AS"
-    " first_erased_at, x.keys, x.marks, x.attachments, (SELECT count(*) FROM log.leadlog_events s"
+    " first_erased_at, e.state ->> 'first_erased_by' AS first_erased_by,"
+    " x.keys, x.marks, x.attachments, (SELECT count(*) FROM log.leadlog_events s"
     "  WHERE s.originator_id = x.stream AND position('\"sealed\":'::bytea IN s.state) > 0) AS"
     " sealed_events"
     " FROM privacy.erasures x JOIN LATERAL (SELECT convert_from(r.state, 'UTF8')::jsonb AS state"
@@ -76,8 +82,9 @@ def erasures(
     asked = sql.SQL(ERASURES).format(leads=sql.Identifier(builds["leads"].schema, "leads"))
     given = {"before": END if before is None else before, "limit": limit, "lead": lead}
     rows = conn.cursor(row_factory=dict_row).execute(asked, given).fetchall()
-    reached = conn.execute(REACHED).fetchall()
+    reached = conn.execute(REACHED, ([row["position"] for row in rows],)).fetchall()
     for row in rows:
         row["reason"] = mask_field("reason", row["reason"])
-        row["reflected"] = {name: position >= row["position"] for name, position in reached}
+        at = row["position"]
+        row["reflected"] = {name: end >= at and at not in parked for name, end, parked in reached}
     return min(build.position for build in builds.values()), rows

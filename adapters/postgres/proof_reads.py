@@ -3,6 +3,7 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -11,12 +12,12 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from adapters.event_leaf import StoredEvent
 from adapters.lead_export import recorded_at
-from adapters.postgres.proofs import prove
 from adapters.postgres.tables import Connection
 from adapters.postgres.tile_store import (
     BadTree,
     consistency_proof,
     newest,
+    prove,
     public_keys,
     root_at,
 )
@@ -33,6 +34,8 @@ class PostgresProofs:
 
     def __init__(self, dsn: str, *, patience: float) -> None:
         self._patience = patience
+        # Hashing takes CPU: it gets no more threads than connections, and none of the others'.
+        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="proofs")
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             dsn,
             kwargs={"autocommit": True},
@@ -47,18 +50,23 @@ class PostgresProofs:
     async def close(self) -> None:
         """Close the connections."""
         await asyncio.to_thread(self._pool.close)
+        self._threads.shutdown()
 
     async def checkpoint(self) -> Mapping[str, Any] | None:
         """The newest checkpoint with every key; None while there is none."""
-        return await asyncio.to_thread(self._answer, _checkpoint)
+        return await self._ask(_checkpoint)
 
     async def consistency(self, old: int, new: int) -> Mapping[str, Any]:
         """The proof between two sizes; Refusal where they are none of the tree."""
-        return await asyncio.to_thread(self._answer, lambda conn: _consistency(conn, old, new))
+        return await self._ask(lambda conn: _consistency(conn, old, new))
 
     async def lead(self, lead: UUID, after: int, limit: int) -> Mapping[str, Any]:
         """The proofs of a lead's events behind a version, at most so many."""
-        return await asyncio.to_thread(self._answer, lambda conn: _lead(conn, lead, after, limit))
+        return await self._ask(lambda conn: _lead(conn, lead, after, limit))
+
+    async def _ask(self, question: Callable[[Connection], T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._answer, question)
 
     def _answer(self, question: Callable[[Connection], T]) -> T:
         self._pool.open()  # at the first question

@@ -1,16 +1,19 @@
 """Blue/green rebuilds: fill a new build beside the live one, catch up, swap, keep the old one.
 
-Killed at any point, a rebuild goes on where its checkpoint stands; readers see the live build,
-whole, until the swap and the new one, whole, after it.
+Killed at any point, a rebuild goes on where its checkpoint stands, unless a lead was erased since:
+then what it had made is dropped. Readers see the live build, whole, until the swap and the new one,
+whole, after it.
 """
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 
-from adapters.postgres import log_reader
-from adapters.postgres.builds import Build, ensure_building, ensure_live, find, swap
+from adapters.postgres import leases, log_reader
+from adapters.postgres.builds import Build, drop_stale, ensure_building, ensure_live, find, swap
 from adapters.postgres.runner import advance, fold_or_park, park_followers
 from adapters.postgres.tables import Connection, create_indexes
 from projections.base import Projection
@@ -43,14 +46,17 @@ SWAP_PAUSE, SWAP_TRIES = 0.5, 600
 def rebuild(conn: Connection, projection: Projection) -> Build:
     """Build a projection anew from the whole log and make it the live one."""
     ensure_live(conn, projection)
-    new = ensure_building(conn, projection)
-    if projection.by_stream:
-        while _fill(conn, projection, new):
-            pass
-    _catch_up(conn, projection, new)
-    with conn.transaction():
-        create_indexes(conn, projection, new.schema)
-    return _go_live(conn, projection, new)
+    with _at_work(conn, projection):
+        new = ensure_building(conn, projection)
+        if projection.by_stream:
+            while _fill(conn, projection, new):
+                pass
+        _catch_up(conn, projection, new)
+        with conn.transaction():
+            create_indexes(conn, projection, new.schema)
+        live = _go_live(conn, projection, new)
+    drop_stale(conn, [projection.name])
+    return live
 
 
 def rebuild_outdated(conn: Connection, projection: Projection) -> None:
@@ -70,7 +76,23 @@ def roll_back(conn: Connection, projection: Projection) -> Build | None:
         old = find(conn, projection.name, "old")
     if old is None or old.version != projection.version:
         return None
-    return _go_live(conn, projection, old)
+    live = _go_live(conn, projection, old)
+    drop_stale(conn, [projection.name])
+    return live
+
+
+@contextmanager
+def _at_work(conn: Connection, projection: Projection) -> Iterator[None]:
+    """Nobody takes the build under way for one that was left behind."""
+    lease = leases.REBUILD, projection.name
+    with conn.transaction():
+        conn.execute(leases.HOLD, lease)
+    try:
+        yield
+    finally:
+        if not conn.broken:
+            with conn.transaction():
+                conn.execute(leases.LET_GO, lease)
 
 
 def _go_live(conn: Connection, projection: Projection, build: Build) -> Build:

@@ -85,7 +85,6 @@ def advance(
         conn.execute(MOVE, (reached, build.name, build.generation))
         if erased := [row[1] for row in rows if row[4] == ERASURE]:
             conn.execute(FORGET_WHY, (build.name, build.generation, erased))
-            drop_stale(conn, projection)
         return Progress(reached, head)
 
 
@@ -97,10 +96,12 @@ def catch_up(dsn: str, names: Iterable[str] | None = None) -> None:
 
 def catch_up_on(conn: Connection, names: Iterable[str]) -> None:
     """The same on a connection that is there."""
-    for name in names:
+    wanted = list(names)
+    for name in wanted:
         build = ensure_live(conn, PROJECTIONS[name])
         while not advance(conn, PROJECTIONS[name], build).done:
             pass
+    drop_stale(conn, wanted)
 
 
 def fold_or_park(

@@ -50,9 +50,7 @@ class Session:
         except TimeoutError:
             raise Unavailable("the database does not answer those who asked before") from None
 
-    async def _rows(
-        self, statement: str, params: Params, deadline: float
-    ) -> list[tuple[Any, ...]]:
+    async def _rows(self, statement: str, params: Params, deadline: float) -> list[tuple[Any, ...]]:
         pause = FIRST_PAUSE
         while True:
             try:

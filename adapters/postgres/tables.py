@@ -24,6 +24,8 @@ from projections.base import Projection, Table, WorkingSet, visible
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 SCRATCH = "pg_temp"
+BY_INDEX = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
+"""What is switched off for a statement that is to find its rows one by one."""
 _MUTABLE = {"jsonb", "text[]"}
 """A fold may change a value of these types in place, in a row and in its copy alike."""
 
@@ -40,7 +42,9 @@ def connect(dsn: str, role: str = "leadlog_projector", *, autocommit: bool = Fal
 
 
 def create_tables(conn: Connection, projection: Projection, place: str) -> None:
-    """Make the projection's tables with their keys; secondary indexes come separately."""
+    """Make the projection's tables with their keys, and what finds a lead's rows in those that an
+    erasure changes: it does so while they are filled, too. Other indexes come separately.
+    """
     for table in projection.tables:
         columns = [
             sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
@@ -56,18 +60,24 @@ def create_tables(conn: Connection, projection: Projection, place: str) -> None:
                 end=sql.SQL("ON COMMIT DROP" if place == SCRATCH else ""),
             )
         )
+        if table.personal:
+            _create_index(conn, table, place, 0)
 
 
 def create_indexes(conn: Connection, projection: Projection, place: str) -> None:
     """Make the secondary indexes, where they are not there yet."""
     for table in projection.tables:
-        for n, columns in enumerate(table.indexes):
-            statement = sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} {}").format(
-                sql.Identifier(f"{table.name}_{n}"),
-                sql.Identifier(place, table.name),
-                sql.SQL(columns),
-            )
-            conn.execute(statement)
+        for n in range(len(table.indexes)):
+            _create_index(conn, table, place, n)
+
+
+def _create_index(conn: Connection, table: Table[Any], place: str, number: int) -> None:
+    statement = sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} {}").format(
+        sql.Identifier(f"{table.name}_{number}"),
+        sql.Identifier(place, table.name),
+        sql.SQL(table.indexes[number]),
+    )
+    conn.execute(statement)
 
 
 def fold(conn: Connection, projection: Projection, place: str, batch: Sequence[Recorded]) -> None:
@@ -171,7 +181,12 @@ def _forget(conn: Connection, table: Table[Any], place: str, erased: Mapping[UUI
         emptied=sql.SQL(", ").join(sql.SQL("{} = NULL").format(name) for name in names),
         names=sql.SQL(", ").join(names),
     )
+    # Left alone the planner, which knows nothing of a table that is being filled, reads it whole.
+    for path in BY_INDEX:
+        conn.execute(f"SET LOCAL {path} = off")
     conn.execute(statement, (list(erased), list(erased.values())))
+    for path in BY_INDEX:
+        conn.execute(f"SET LOCAL {path} TO DEFAULT")
 
 
 @cache

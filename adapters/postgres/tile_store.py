@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
+from adapters.event_leaf import StoredEvent, recorded_us
 from adapters.merkle import (
     HASH_BYTES,
     Node,
@@ -14,11 +16,10 @@ from adapters.merkle import (
     range_hash,
 )
 from adapters.postgres.tables import Connection
-from adapters.signed_notes import Verifier
+from adapters.signed_notes import BadNote, Verifier
 from adapters.tiles import Growth, Place, Tile, node_hashes, tails_of, tile_of
 
 NEWEST = "SELECT size, root, note FROM audit.checkpoints ORDER BY number DESC LIMIT 1"
-AT_SIZE = "SELECT root FROM audit.checkpoints WHERE size = %s LIMIT 1"
 KEYS = "SELECT verifier, since, until FROM audit.signing_keys ORDER BY number"
 ORIGIN = "SELECT value FROM log.company WHERE name = 'origin'"
 TILES = (
@@ -32,8 +33,20 @@ KEEP = (
 )
 
 
+ROWS = (
+    "SELECT notification_id, originator_id, originator_version, timestamptz_send(recorded_at),"
+    " topic, state FROM log.leadlog_events"
+    " WHERE originator_id = %s AND originator_version > %s ORDER BY originator_version LIMIT %s"
+)
+VERIFY = "run `leadlog audit verify`"
+
+
 class BadTree(Exception):  # noqa: N818 - a verdict on the database, not a defect
-    """What is stored of the tree does not fit together; one line."""
+    """What is stored of the tree does not fit together: what is wrong, and what to do; one line."""
+
+    def __init__(self, what: str, advice: str = VERIFY) -> None:
+        super().__init__(f"{what}: {advice}")
+        self.what = what
 
 
 class StoredCheckpoint(NamedTuple):
@@ -42,6 +55,14 @@ class StoredCheckpoint(NamedTuple):
     size: int
     root: bytes
     note: str
+
+
+class Proven(NamedTuple):
+    """Events of a lead with the proof of each, under one checkpoint; and those behind it."""
+
+    checkpoint: StoredCheckpoint | None
+    events: Sequence[tuple[StoredEvent, Sequence[bytes]]]
+    uncovered: Sequence[StoredEvent]
 
 
 class PublicKey(NamedTuple):
@@ -66,9 +87,17 @@ def origin(conn: Connection) -> str:
 
 
 def public_keys(conn: Connection) -> list[PublicKey]:
-    """Every key that ever signed, the oldest first."""
-    rows = conn.execute(KEYS)
-    return [PublicKey(Verifier.read(text), since, until) for text, since, until in rows]
+    """Every key that ever signed, the oldest first. Raises BadTree."""
+    rows = conn.execute(KEYS).fetchall()
+    return [PublicKey(read_verifier(text), since, until) for text, since, until in rows]
+
+
+def read_verifier(text: str) -> Verifier:
+    """A key as audit.signing_keys has it. Raises BadTree."""
+    try:
+        return Verifier.read(text)
+    except BadNote as error:
+        raise BadTree(f"audit.signing_keys: {error}") from None
 
 
 def read_tiles(conn: Connection, places: Iterable[Place]) -> dict[Place, bytes]:
@@ -105,6 +134,18 @@ def inclusion_proofs(conn: Connection, positions: Sequence[int], size: int) -> l
     return _hashes(conn, [inclusion_ranges(position - 1, size) for position in positions])
 
 
+def prove(conn: Connection, stream: UUID, *, after: int = 0, limit: int | None = None) -> Proven:
+    """Prove the events of a lead behind a version; `conn` may read log and tree."""
+    last = newest(conn)
+    size = last.size if last else 0
+    rows = conn.cursor(binary=True).execute(ROWS, (stream, after, limit))
+    events = [StoredEvent(p, s, v, recorded_us(at), t, data) for p, s, v, at, t, data in rows]
+    covered = [event for event in events if event.position <= size]
+    proofs = inclusion_proofs(conn, [event.position for event in covered], size)
+    pairs = list(zip(covered, proofs, strict=True))
+    return Proven(last, pairs, [event for event in events if event.position > size])
+
+
 def consistency_proof(conn: Connection, old: int, size: int) -> list[bytes]:
     """The proof that the tree of `size` events begins with that of `old` events."""
     return _hashes(conn, [consistency_ranges(old, size)])[0]
@@ -117,5 +158,5 @@ def _hashes(conn: Connection, wanted: Sequence[Sequence[Range]]) -> list[list[by
     try:
         hash_of = node_hashes(nodes, tiles)
     except KeyError:
-        raise BadTree("tiles of the tree are missing: run `leadlog audit verify`") from None
+        raise BadTree("tiles of the tree are missing") from None
     return [[range_hash(r, hash_of) for r in ranges] for ranges in wanted]

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import psycopg
 
 from adapters.postgres import leases
-from adapters.postgres.builds import live_builds
+from adapters.postgres.builds import drop_stale, live_builds
 from adapters.postgres.leases import Pauses
 from adapters.postgres.rebuild import rebuild_outdated
 from adapters.postgres.runner import advance
@@ -73,6 +73,7 @@ class _Worker:
             # Another version's build stands still until its successor is swapped in.
             ours = [(p, build) for p, build in leased if build.version == p.version]
             progress = [advance(self._work, p, build) for p, build in ours]
+            drop_stale(self._work, self._leased)
             if all(p.done for p in progress):
                 self._listen()
 

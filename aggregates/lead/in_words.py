@@ -35,7 +35,8 @@ def _revealed(event: p.ContactRevealed, scene: Scene) -> str:
 
 def _erased(event: p.PersonalDataErased, scene: Scene) -> str:
     by = optional(" for ", event.by) if another(event.by, scene) else ""
-    again = f", as on {scene.at(event.first_erased_at)}" if event.first_erased_at else ""
+    first = optional(" by ", event.first_erased_by)
+    again = f", as on {scene.at(event.first_erased_at)}{first}" if event.first_erased_at else ""
     return f"{scene.who} erased the personal data of the lead{by}{again}{because(event.reason)}"
 
 

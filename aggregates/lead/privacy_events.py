@@ -25,8 +25,9 @@ class ContactRevealed(Event):
 class PersonalDataErased(Event):
     """The key of the lead's personal values is destroyed, in the commit that records this.
 
-    What the lead counts in stays as it was; nothing more can be recorded on it. `first_erased_at`:
-    the erasure is one that was made before, on a database that was restored from a backup since.
+    What the lead counts in stays as it was; nothing more can be recorded on it. `first_erased_at`,
+    `first_erased_by`: the erasure is one that was made before, on a database that was restored from
+    a backup since.
     """
 
     topic: ClassVar[str] = "lead.personal-data-erased"
@@ -34,6 +35,7 @@ class PersonalDataErased(Event):
     reason: str
     by: str | None = None
     first_erased_at: datetime | None = None
+    first_erased_by: str | None = None
 
 
 EVENTS: tuple[type[Event], ...] = (ContactRevealed, PersonalDataErased)

@@ -27,6 +27,7 @@ OF_OTHERS = ("other", "into")
 ELSEWHERE = frozenset((
     "id", "version", "timers", "profile", "attributes", "entries", "attachments", "shared_with",
     "dismissed", "suspects", "explanation", "labelled_by", "label_policy", "label_overridden",
+    "typed",
     "merged_into", "effort",
 ))  # fmt: skip
 """What of a lead is shown otherwise, or gathers what the events say."""

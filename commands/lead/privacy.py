@@ -40,10 +40,13 @@ class EraseAgain(EraseLead):
     """Erase a lead that was erased before, on a database restored from an older backup."""
 
     first_erased_at: datetime
+    first_erased_by: str | None = None
 
 
 def _reveal(c: RevealContact, facts: Facts) -> Judgement:
-    """Reveals are counted by marks, which nobody can take back: one a person and hour."""
+    """Reveals are counted by marks, one a person and hour. An erasure destroys those of its lead
+    with its other marks; the reveals themselves stay on record.
+    """
     person = facts.caller.person
     if person is None:
         raise Refusal("not-a-person", "a value is revealed to a person, who is on record for it")
@@ -63,9 +66,12 @@ def _reveal(c: RevealContact, facts: Facts) -> Judgement:
 
 
 def _erase(c: EraseLead, facts: Facts) -> Judgement:
-    first = c.first_erased_at if isinstance(c, EraseAgain) else None
     by = facts.caller.person or facts.caller.actor
-    return simply(partial(erase, now=facts.now, reason=c.reason, by=by, first_erased_at=first))
+    decide = partial(erase, now=facts.now, reason=c.reason, by=by)
+    if isinstance(c, EraseAgain):
+        before = {"first_erased_at": c.first_erased_at, "first_erased_by": c.first_erased_by}
+        return simply(partial(decide, **before))
+    return simply(decide)
 
 
 WIRING: Mapping[type[Command], Wiring] = {

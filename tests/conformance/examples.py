@@ -289,5 +289,11 @@ EXAMPLES: Sequence[Event] = (
     n.NotificationRead(occurred_at=LATER, recipient="chen"),
     a.HistoryRead(occurred_at=AT, lead=OTHER, what="events", by="auditor"),
     p.ContactRevealed(occurred_at=AT, field="phone", purpose="回访", by="chen"),
-    p.PersonalDataErased(occurred_at=AT, reason="客户要求删除", by="admin", first_erased_at=AT),
+    p.PersonalDataErased(
+        occurred_at=AT,
+        reason="客户要求删除",
+        by="process:erasure-list",
+        first_erased_at=AT,
+        first_erased_by="admin",
+    ),
 )

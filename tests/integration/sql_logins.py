@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from adapters import logins
+from adapters import sql_logins
 
 Conn = psycopg.Connection[Any]
 
@@ -35,7 +35,7 @@ class Logins:
         """A login that stands for a person."""
         name = self.make(kind)
         with psycopg.connect(self.dsn, autocommit=True) as conn:
-            logins.give(conn, name, person, "operator:test")
+            sql_logins.give(conn, name, person, "operator:test")
         return name
 
     def dsn_of(self, name: str) -> str:

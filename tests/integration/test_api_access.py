@@ -169,6 +169,9 @@ async def test_without_a_valid_token_every_route_answers_401(dsn: str) -> None:
         for method, url, _ in _routes(api, "XLSH20240501001"):
             for headers in proofs:
                 answer = await api.call(method, url, role=None, headers=headers)
+                if (method, url) == ("DELETE", "/v1/session") and "Cookie" in headers:
+                    assert answer.status_code == 204, "a browser may forget any cookie"
+                    continue
                 problem(answer, 401, "unauthorised")
                 assert answer.headers["www-authenticate"].startswith("Bearer")
                 assert answer.headers["x-content-type-options"] == "nosniff"

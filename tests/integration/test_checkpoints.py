@@ -2,7 +2,6 @@
 
 import os
 import re
-import stat
 import subprocess
 import sys
 import threading
@@ -15,8 +14,7 @@ import pytest
 
 from adapters.key_file import KeyFile
 from adapters.merkle import root_of
-from adapters.postgres.log_check import check_log
-from adapters.postgres.checkpointing import ROLE, make_checkpoint, rotate
+from adapters.postgres.checkpointing import ROLE, make_checkpoint
 from adapters.postgres.tables import connect
 from adapters.postgres.tile_store import (
     consistency_proof,
@@ -26,10 +24,8 @@ from adapters.postgres.tile_store import (
     public_keys,
     root_at,
 )
-from adapters.settings import StartupError
-from adapters.signed_notes import BadNote, Checkpoint, Note, Signer, Verifier, read_checkpoint, sign
-from tests.integration.program import Program
-from tests.proving import GoVerifier, build_verifier, checkpointed, fill, stored
+from adapters.signed_notes import BadNote, Checkpoint, Signer, Verifier, read_checkpoint, sign
+from tests.proving import GoVerifier, build_verifier, checkpointed, fill, stored, verdict
 from tests.seed import SEED
 from tests.size import size
 
@@ -46,14 +42,8 @@ def go(tmp_path_factory: pytest.TempPathFactory) -> GoVerifier:
     return build_verifier(tmp_path_factory.mktemp("go"))
 
 
-def verdict(dsn: str) -> str:
-    with connect(dsn, "leadlog_auditor") as conn:
-        checked = check_log(conn)
-    return str(checked.fault or f"{checked.covered} covered, {checked.checkpoints} checkpoints")
-
-
 def test_every_size_has_the_proofs_that_go_accepts(dsn: str, keys: KeyFile, go: GoVerifier) -> None:
-    """1..70, then random larger ones over several tiles, each checkpoint on top of the one before."""
+    """1..70, then random larger ones over several tiles, each on top of the one before."""
     print(f"SEED={SEED}")
     rng = Random(SEED)
     sizes = [*range(1, 71), *sorted(rng.sample(range(71, size(1500, 140_000)), size(6, 40)))]
@@ -134,87 +124,6 @@ def test_the_sql_of_the_documentation_makes_the_hashes(dsn: str) -> None:
     assert rows == [(event.position, event.hash()) for event in stored(dsn)]
 
 
-def test_the_key_file_is_private_and_made_once(dsn: str, second_dsn: str, tmp_path: Path) -> None:
-    """By all who ask at once, and for each of the databases that share it."""
-    path = tmp_path / "deep" / "signing.key"
-    with connect(dsn) as conn:
-        name = origin(conn)
-    found: list[Signer] = []
-    threads = [
-        threading.Thread(target=lambda: found.append(KeyFile(path).get_or_add(name)))
-        for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len({str(signer.verifier) for signer in found}) == 1
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert len(path.read_text().splitlines()) == 1
-    other = KeyFile(path).get_or_add("leadlog.other")
-    assert KeyFile(path).find(found[0].verifier) and KeyFile(path).find(other.verifier)
-
-
-def test_a_missing_wrong_or_broken_key_is_said_with_what_to_do(dsn: str, keys: KeyFile) -> None:
-    fill(dsn, 5, Random(1))
-    checkpointed(dsn, keys)
-    fill(dsn, 1, Random(2))
-    right = keys.path.read_text()
-    for text in (None, Signer.generate("leadlog.x").private_text(), "rubbish", right.lower()):
-        keys.path.unlink(missing_ok=True)
-        if text is not None:
-            keys.path.write_text(text)
-        with pytest.raises(StartupError, match="LEADLOG_SIGNING_KEY_FILE") as refused:
-            checkpointed(dsn, keys)
-        assert "\n" not in str(refused.value)
-    keys.path.write_text(right)
-    assert checkpointed(dsn, keys).size == 6
-
-
-def test_a_rotation_is_signed_by_both_keys_and_old_notes_verify(dsn: str, keys: KeyFile) -> None:
-    fill(dsn, 5, Random(1))
-    first = checkpointed(dsn, keys)
-    with connect(dsn, ROLE, autocommit=True) as conn:
-        fill(dsn, 2, Random(2))
-        new = rotate(conn, keys)
-        both = newest(conn)
-        fill(dsn, 3, Random(3))
-        last = make_checkpoint(conn, keys)
-        assert both and last
-        old, current = [key.verifier for key in public_keys(conn)]
-    assert current == new
-    assert Note.read(first.note).signed_by([old]) == [old]
-    assert Note.read(both.note).signed_by([old, new]) == [old, new]
-    assert Note.read(last.note).signed_by([old, new]) == [new]
-    assert KeyFile(keys.path).find(old) is None
-    assert verdict(dsn) == "10 covered, 3 checkpoints"
-
-
-def test_a_rotation_that_is_cut_short_changes_nothing(dsn: str, keys: KeyFile) -> None:
-    """The new key is in the file, the database has not heard of it."""
-    fill(dsn, 5, Random(1))
-    first = checkpointed(dsn, keys)
-    keys.add(first.note.partition("\n")[0])
-    fill(dsn, 5, Random(2))
-    assert checkpointed(dsn, keys).size == 10
-    assert verdict(dsn) == "10 covered, 2 checkpoints"
-
-
-def test_a_lost_key_can_be_replaced_and_that_shows(dsn: str, keys: KeyFile) -> None:
-    fill(dsn, 5, Random(1))
-    checkpointed(dsn, keys)
-    keys.path.unlink()
-    with connect(dsn, ROLE, autocommit=True) as conn:
-        with pytest.raises(StartupError, match="--lost"):
-            rotate(conn, keys)
-        new = rotate(conn, keys, lost=True)
-        latest = newest(conn)
-        assert latest
-        known = [key.verifier for key in public_keys(conn)]
-    assert Note.read(latest.note).signed_by(known) == [new]
-    assert verdict(dsn) == "5 covered, 2 checkpoints"
-
-
 def test_those_who_sign_at_once_make_one_tree(dsn: str, keys: KeyFile) -> None:
     """While others append."""
     rng = Random(SEED)
@@ -288,20 +197,6 @@ def test_the_worker_signs_by_itself_and_early_when_much_is_new(dsn: str, tmp_pat
         await_size(dsn, 55)
         worker.terminate()
         assert worker.wait(15) == 0
-
-
-def test_the_command_signs_and_prints_a_note(dsn: str) -> None:
-    program = Program(dsn)
-    program("audit", "checkpoint", refused="no events")
-    fill(dsn, 5, Random(1))
-    printed = program("audit", "checkpoint")
-    assert Note.read(printed).text.splitlines()[1] == "5"
-    assert program("audit", "checkpoint") == printed
-    new = program("keys", "rotate", "--signing")
-    fill(dsn, 5, Random(1))
-    printed = program("audit", "checkpoint")
-    assert Note.read(printed).signed_by([Verifier.read(new)])
-    assert "10 covered, 3 checkpoints agree" in program("audit", "verify")
 
 
 @pytest.mark.parametrize(

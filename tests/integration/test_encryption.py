@@ -1,6 +1,7 @@
 """What is personal is sealed in the log, with a key per lead (architecture section 7, R113)."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,7 +9,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from adapters.keyring import UnreadableError
+from adapters.keyring import LostKeyError, UnreadableError
 from adapters.postgres.attachments import AttachmentStore
 from adapters.postgres.event_log import PostgresEventLog
 from aggregates.event import Event, Meta
@@ -16,6 +17,7 @@ from aggregates.lead import events as e
 from commands.ports import Appended, NewEvents, Outcome
 from tests.integration.api_client import Api
 from tests.integration.history_files import AT, imported, text, write
+from tests.integration.program import Program
 from tests.integration.searching import Needles, dumped, places, rows
 from tests.integration.test_attachments import PDF, upload
 
@@ -150,6 +152,90 @@ async def test_a_key_that_an_upload_made_meanwhile_is_a_conflict(dsn: str) -> No
     assert (await log.load(LEAD))[1] == e.LeadPaused(reason="x")
     await log.close()
     await files.close()
+
+
+def lose_key(dsn: str, lead: UUID) -> None:
+    tamper(dsn, "DELETE FROM privacy.keys WHERE stream = %s", lead)
+
+
+async def test_a_lost_key_is_an_error_that_says_so(dsn: str) -> None:
+    """It read as "nothing was ever given", and the next command made a second key."""
+    log = PostgresEventLog(dsn)
+    await append(log, LEAD, 0, captured())
+    await append(log, OTHER, 0, captured("13912340002"))
+    await log.close()
+    with psycopg.connect(dsn) as conn:
+        keep = "SELECT wrapped FROM privacy.keys WHERE stream = %s"
+        (wrapped,) = conn.execute(keep, (LEAD,)).fetchone() or ()
+    lose_key(dsn, LEAD)
+    fresh, files = PostgresEventLog(dsn), AttachmentStore(dsn)
+    lost, other = await asyncio.gather(fresh.load(LEAD), fresh.load(OTHER), return_exceptions=True)
+    assert isinstance(lost, LostKeyError), lost
+    assert str(LEAD) in str(lost) and "privacy.keys back from a backup" in str(lost)
+    assert isinstance(other, list) and len(other) == 1
+    again = await append(fresh, LEAD, 1, e.InfoChanged(details={"phone": "13912340003"}))
+    assert again.outcome is Outcome.CONFLICT, "no second key"
+    with pytest.raises(LostKeyError):
+        await files.keep(LEAD, uuid4(), chunks_of(b"x"))
+    with pytest.raises(LostKeyError):
+        [piece async for piece in files.chunks(LEAD, uuid4())]
+    assert keys(dsn) == [OTHER]
+    verdict = Program(dsn)
+    verdict("audit", "verify", refused=f"the keys of 1 leads are lost, of {LEAD} first")
+    with psycopg.connect(dsn) as conn:
+        conn.execute("INSERT INTO privacy.keys VALUES (%s, %s)", (LEAD, wrapped))
+    assert len(await fresh.load(LEAD)) == 1
+    assert "every event readable" in verdict("audit", "verify")
+    await fresh.close()
+    await files.close()
+
+
+async def chunks_of(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+async def test_a_lost_key_parks_its_lead_alone(api: Api) -> None:
+    """In the read models that need it; the others go on."""
+    lead, other = (await api.lead())["id"], (await api.lead())["id"]
+    lose_key(api.dsn, UUID(lead))
+    await api.project()
+    with psycopg.connect(api.dsn) as conn:
+        parked = conn.execute("SELECT stream, error FROM projection.parked").fetchall()
+    assert {str(stream) for stream, _ in parked} == {lead}
+    assert any(error.startswith("LostKeyError: the key of lead") for _, error in parked)
+    assert (await api.get(f"/v1/leads/{other}")).json()["contact"]
+    assert (await api.get(f"/v1/leads/{lead}")).status_code in (404, 500)
+
+
+def test_an_import_makes_no_second_key(dsn: str, tmp_path: Path) -> None:
+    about = '{"customer": "甲方秘密有限公司", "phone": "13912340001", "channel": "website"}'
+    first = (1, AT, "12", "LeadCreated", about)
+    assert imported(dsn, write(tmp_path, text([first]))).returncode == 0
+    (lead,) = keys(dsn)
+    lose_key(dsn, lead)
+    again = imported(dsn, write(tmp_path, text([first, (2, AT, "12", "LeadCreated", about)])))
+    assert again.returncode == 1
+    assert f"the key of lead {lead} is lost" in again.stderr
+    assert keys(dsn) == []
+
+
+async def test_a_key_that_cannot_be_opened_fails_its_lead_alone(dsn: str) -> None:
+    """Of all who ask for keys in one round trip."""
+    log = PostgresEventLog(dsn)
+    for lead in (LEAD, OTHER):
+        await append(log, lead, 0, captured())
+    await log.close()
+    swap = "UPDATE privacy.keys SET wrapped = set_byte(wrapped, 30, 255 - get_byte(wrapped, 30))"
+    tamper(dsn, f"{swap} WHERE stream = %s", LEAD)
+    fresh = PostgresEventLog(dsn)
+    more = e.InfoChanged(details={"need": "x"})
+    lost, kept = await asyncio.gather(
+        append(fresh, LEAD, 1, more), append(fresh, OTHER, 1, more), return_exceptions=True
+    )
+    assert isinstance(lost, UnreadableError), lost
+    assert isinstance(kept, Appended) and kept.outcome is Outcome.APPENDED
+    await fresh.close()
 
 
 MOVES = {

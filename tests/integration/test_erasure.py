@@ -115,8 +115,9 @@ async def test_nothing_of_an_erased_lead_is_left(
             assert answer.status_code == 200, answer.text
             assert numbers(answer.text) == set()
         else:
-            printed = await asyncio.to_thread(Program(api.dsn), "erase", one, "--reason", REASON)
-            assert "all have dropped it" in printed
+            run = await asyncio.to_thread(Program(api.dsn).run, "erase", one, "--reason", REASON)
+            assert "all have dropped it" in run.stdout and "+08:00 " in run.stdout
+            assert numbers(run.stdout + run.stderr) == set()
     await api.project()
 
     left = {place: hits - {CONTROL} for place, hits in everywhere(api.dsn).items()}

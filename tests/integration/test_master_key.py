@@ -14,8 +14,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from adapters.keyring import Keyring, master_id
+from adapters.company import open_company
+from adapters.keyring import Keyring, master_id, use_master_keys
 from adapters.postgres import key_store
+from adapters.settings import Settings
 from tests.integration.api_client import PHONE
 from tests.integration.history_files import AT, text, write
 from tests.integration.test_serve import serving, until
@@ -65,12 +67,17 @@ class Company:
         """The one line in which it ends."""
         ended = self.run(*arguments, **environment)
         assert ended.returncode == 1, ended.stdout
-        (line,) = ended.stderr.splitlines()
-        return line
+        assert len(ended.stderr.splitlines()) == 1, ended.stderr
+        return ended.stderr.strip()
 
     @staticmethod
     def line(*arguments: str) -> list[str]:
         return [sys.executable, "-m", "adapters.cli", *arguments]
+
+    def put(self, keys: str) -> None:
+        """Make the file of keys, for its owner alone."""
+        self.file.touch(0o600)
+        self.file.write_text(keys)
 
     def keys(self) -> list[str]:
         return self.file.read_text().split()
@@ -84,6 +91,17 @@ class Company:
         """How many leads each master key seals."""
         with psycopg.connect(self.dsn) as conn:
             return key_store.wrapped_by(conn)
+
+    def kept(self) -> str:
+        """The key of fingerprints as it is stored."""
+        with psycopg.connect(self.dsn) as conn:
+            find = "SELECT value FROM log.company WHERE name = 'ledger_key'"
+            return str((conn.execute(find).fetchone() or ("",))[0])
+
+    def ledger_key(self, settings: Settings) -> bytes:
+        """The key of fingerprints, opened by the master keys of this directory."""
+        use_master_keys(settings.model_copy(update={"master_key_file": self.file}))
+        return open_company(self.dsn, settings).ledger_key
 
     def fill(self, leads: int) -> None:
         """Leads with what is personal in them."""
@@ -108,12 +126,12 @@ def test_the_first_start_makes_the_key_and_later_ones_need_it(company: Company) 
     gone = company.refused("migrate")
     assert "LEADLOG_MASTER_KEY_FILE: there is no" in gone and "put the master key there" in gone
     assert not company.file.exists(), "another key would open nothing"
-    company.file.write_text(new_key())
+    company.put(new_key())
     wrong = company.refused("migrate")
     assert f"under the master key {called(key)}" in wrong and "add it there" in wrong
-    company.file.write_text("no key")
+    company.put("no key")
     assert "key 1 is not 32 bytes in base64" in company.refused("migrate")
-    company.file.write_text(key)
+    company.put(key)
     assert company.said("keys", "list").split() == [called(key), "at", "hand", "0", "leads"]
 
 
@@ -165,11 +183,43 @@ def test_no_event_changes_and_the_old_key_can_go(company: Company) -> None:
     assert company.events() == before
     assert company.wrapped() == {called(new): 40}
     assert company.said("keys", "list").splitlines() == [
-        f"{called(new)}  at hand  40 leads",
+        f"{called(new)}  at hand  40 leads, the key of fingerprints",
         f"{called(old)}  at hand  0 leads",
     ]
-    company.file.write_text(new)
+    company.put(new)
     assert "every event readable" in company.said("audit", "verify")
+
+
+def test_a_key_in_front_is_noted_by_the_first_start(company: Company) -> None:
+    """It seals at once: whoever lacks it afterwards is told before a lead cannot be read."""
+    company.fill(3)
+    (old,) = company.keys()
+    company.said("keys", "new", str(company.file))
+    company.said("migrate")
+    new, kept = company.keys()
+    assert kept == old
+    company.put(old)
+    assert called(new) in company.refused("migrate")
+    company.put(f"{new}\n{old}")
+    assert company.said("keys", "rotate").startswith("3 keys of leads")
+    assert company.keys() == [new, old]
+
+
+def test_fingerprints_stay_what_they_are(company: Company) -> None:
+    """Their key is wrapped anew like those of leads, and one that stands in clear is wrapped."""
+    company.fill(1)
+    settings = Settings(database=company.dsn, data_dir=company.directory)
+    before, kept = company.ledger_key(settings), company.kept()
+    company.said("keys", "rotate")
+    assert company.kept() != kept and company.kept()[:16] == called(company.keys()[0])
+    company.put(company.keys()[0])
+    assert company.ledger_key(settings) == before
+    with psycopg.connect(company.dsn) as conn:
+        clear = "UPDATE log.company SET value = %s WHERE name = 'ledger_key'"
+        conn.execute(clear, (before.hex(),))
+    assert company.said("keys", "rotate").startswith("1 keys of leads")
+    assert company.ledger_key(settings) == before
+    assert before.hex() not in company.kept()
 
 
 @pytest.fixture
@@ -183,7 +233,7 @@ def test_a_rotation_that_was_killed_is_finished_by_the_next(company: Company) ->
     company.fill(35)
     (old,) = company.keys()
     new = new_key()
-    company.file.write_text(f"{new}\n{old}")
+    company.put(f"{new}\n{old}")
     masters = [base64.b64decode(key) for key in (new, old)]
 
     class Killed(Keyring):
@@ -199,13 +249,13 @@ def test_a_rotation_that_was_killed_is_finished_by_the_next(company: Company) ->
         key_store.rewrap_all(conn, Killed(lambda: masters), masters)
     assert company.wrapped() == {called(new): 20, called(old): 15}
     for lacking, key in ((old, new), (new, old)):
-        company.file.write_text(key)
+        company.put(key)
         assert called(lacking) in company.refused("migrate")
-    company.file.write_text(f"{new}\n{old}")
+    company.put(f"{new}\n{old}")
     assert company.said("keys", "rotate").startswith("15 keys of leads")
     assert company.keys() == [new, old]
-    company.file.write_text(new)
-    assert company.said("keys", "list") == f"{called(new)}  at hand  35 leads\n"
+    company.put(new)
+    assert company.said("keys", "list").startswith(f"{called(new)}  at hand  35 leads, the key")
 
 
 def test_a_rotation_killed_by_the_system_is_finished_by_the_next(company: Company) -> None:
@@ -222,7 +272,7 @@ def test_a_rotation_killed_by_the_system_is_finished_by_the_next(company: Compan
             rotation.send_signal(signal.SIGKILL)
     company.said("keys", "rotate")
     assert company.wrapped() == {called(company.keys()[0]): 300}
-    company.file.write_text(company.keys()[0])
+    company.put(company.keys()[0])
     company.said("migrate")
 
 
@@ -259,7 +309,7 @@ def test_a_service_goes_on_while_the_key_is_replaced(company: Company) -> None:
         company.said("keys", "rotate")
         assert len(company.wrapped()) == 1
         keys = company.keys()
-        company.file.write_text(keys[0])
+        company.put(keys[0])
         assert service.call(f"/v1/leads/{leads[0]}")["phone"] == "139****5678"
         service.call("/v1/leads", LEAD)
         assert company.wrapped() == {called(keys[0]): 201 + len(leads)}

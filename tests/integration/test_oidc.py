@@ -100,7 +100,7 @@ async def test_an_address_that_only_looks_alike_is_another(
     api: Api, login: Login, address: str
 ) -> None:
     """Long s, the Kelvin sign and sharp s become s, k and ss where Unicode folds cases."""
-    for name, email in (("甲", "smith@example.cn"), ("乙", "Smith@example.kn"), ("丙", address)):
+    for name, email in (("甲", "smith@example.cn"), ("乙", "Smith@example.kn")):
         await api.post("/v1/users", {"name": name, "role": "sales", "email": email})
     assert (await me(api, login.token(email="SMITH@EXAMPLE.CN"))).json()["person"] == "甲"
     await refused(api, login.token(email=address), "ASCII")
@@ -214,7 +214,9 @@ async def test_many_at_once_ask_once(dsn: str, login: Login) -> None:
         assert login.asked() == 1
 
 
-@pytest.mark.parametrize("how", ["broken", "moved", "huge", "other", "unsafe", "nonsense", "slow", "odd", "deep"])
+@pytest.mark.parametrize(
+    "how", ["broken", "moved", "huge", "other", "unsafe", "nonsense", "slow", "odd", "deep"]
+)
 async def test_an_issuer_that_cannot_be_believed_is_no_issuer(
     api: Api, login: Login, how: str
 ) -> None:

@@ -110,6 +110,31 @@ async def test_a_proof_comes_in_pages(api: Api, keys: KeyFile) -> None:
     assert found == [*whole["items"], *whole["uncovered"]]
 
 
+async def test_a_page_has_at_most_fifty_proofs(api: Api, keys: KeyFile) -> None:
+    lead = await api.lead()
+    for path in (f"/v1/leads/{lead['id']}/proof?limit=51", f"/v1/leads/{lead['id']}/proof?limit=0"):
+        assert (await api.get(path)).status_code == 422
+    assert (await api.get(f"/v1/leads/{lead['id']}/proof?limit=50")).status_code == 200
+
+
+async def test_a_position_that_no_checkpoint_covers_is_not_there_yet(
+    api: Api, keys: KeyFile
+) -> None:
+    """Interface, section 3: min_position is never ignored."""
+    await api.lead()
+    paths = ("/v1/audit/checkpoint?", "/v1/audit/consistency?from=1&to=1&")
+    for path in paths:
+        problem(await api.get(f"{path}min_position=1"), 503, "unavailable")
+    await checkpoint_now(api, keys)
+    size = (await api.get("/v1/audit/checkpoint")).json()["size"]
+    for path in paths:
+        assert (await api.get(f"{path}min_position={size}")).status_code == 200
+        late = await api.get(f"{path}min_position={size + 1}")
+        problem(late, 503, "unavailable")
+        assert int(late.headers["Retry-After"]) >= 1
+        assert f"covers {size} events" in late.text
+
+
 @pytest.mark.parametrize("role", ["sales", "supervisor", "marketing", "analyst"])
 async def test_proofs_are_for_administrators_and_auditors(api: Api, role: str) -> None:
     lead = await api.lead()
@@ -296,6 +321,17 @@ async def test_an_export_of_nobody_and_a_file_that_is_none_end_in_one_line(
     for arguments in ((str(target),), (str(tmp_path / "nothing"),), (str(exported), "--key", "x")):
         ended = audit(*arguments)
         assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1), ended.stderr
+    deep = '{"export": {"steps": ' + "[" * 100_000 + "]" * 100_000 + '}, "signature": "x"}'
+    target.write_text(deep)
+    ended = audit(str(target))
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1), ended.stderr[-500:]
+    assert "it is no export of a lead" in ended.stderr
+    whole = json.loads(text_of(exported))["export"]
+    first, *rest = whole["events"]
+    for bad in ({"position": 2**63}, {"version": 2**63}, {"position": 0}):
+        changed = {"export": whole | {"events": [first | bad, *rest]}, "signature": "x"}
+        with pytest.raises(BadExport, match="it is no export of a lead"):
+            verify_export(json.dumps(changed).encode(), None)
     nowhere = str(tmp_path / "no" / "such.json")
     code = json.loads(text_of(exported))["export"]["lead"]
     program("audit", "export", code, "-o", nowhere, refused="No such file")

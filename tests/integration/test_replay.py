@@ -21,7 +21,7 @@ from aggregates.lead.wording import ERASED
 from api.replay_json import HistoryEvents, ReplaySteps
 from commands.ports import NewEvents
 from tests.conformance.histories import append, history, interleaved
-from tests.conformance.test_replay import assert_replayed
+from tests.conformance.test_replay_states import assert_replayed
 from tests.integration.api_client import CONTACT, EMAIL, PHONE, Api, problem
 from tests.integration.program import Program
 from tests.seed import SEED

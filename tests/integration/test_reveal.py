@@ -223,6 +223,20 @@ async def test_who_reads_a_history_without_being_in_charge_is_on_record(
         assert recorded == []
 
 
+@pytest.mark.parametrize("what", HISTORY_READS)
+async def test_a_history_that_was_not_shown_is_not_on_record(
+    owned: tuple[Api, str], what: str
+) -> None:
+    """The reader asks for a position that the log has not reached."""
+    api, lead = owned
+    path = f"/v1/leads/{lead}/{what}"
+    late = await api.get(path, params={"min_position": 1_000_000}, role="auditor")
+    problem(late, 503, "unavailable")
+    assert await accesses(api) == []
+    assert (await api.get(path, params={"min_position": 1}, role="auditor")).status_code == 200
+    assert len(await accesses(api)) == 1
+
+
 UNAVAILABLE = """
 CREATE FUNCTION log.away() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'terminating connection' USING ERRCODE = '57P01'; END $$;

@@ -125,7 +125,7 @@ async def test_who_one_is_takes_only_the_parameters_of_reads(api: Api) -> None:
     answer = await api.get("/v1/session?min_position=0")
     assert answer.status_code == 200
     assert int(answer.headers["leadlog-position"]) >= 0
-    problem(await api.get("/v1/session?x=1"), 400, "invalid-parameter")
+    problem(await api.get("/v1/session?x=1"), 422, "invalid-request")
     problem(await api.get("/v1/session?min_position=1000000"), 503, "unavailable")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from adapters import logins as given
+from adapters import sql_logins as given
 from adapters.postgres.builds import ensure_live, live_builds
 from adapters.postgres.rebuild import rebuild, roll_back
 from adapters.postgres.register import read_register

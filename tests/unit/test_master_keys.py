@@ -116,3 +116,17 @@ def test_mode_and_links_of_the_file_stay(tmp_path: Path) -> None:
     assert link.is_symlink()
     assert path.stat().st_mode & 0o777 == 0o640
     assert len(read_master_keys(settings(master_key_file=link))) == 2
+
+
+def test_a_file_that_others_can_read_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "master.key"
+    add_master_key(path)
+    settings = Settings.load(master_key_file=path)
+    read_master_keys(settings)
+    assert not caplog.records
+    path.chmod(0o644)
+    for _ in range(3):
+        read_master_keys(settings)
+    assert [f"run `chmod 600 {path}`" in r.getMessage() for r in caplog.records] == [True]

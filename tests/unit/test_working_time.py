@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given, seed
+from hypothesis import example, given, seed, settings
 from hypothesis import strategies as st
 
 from adapters.holiday_calendar import PublicHolidays
@@ -115,6 +115,7 @@ BEIRUT = Calendar(intervals=("00:00-01:30", "23:00-24:00"), weekdays=(1, 2, 3, 4
 
 
 @seed(SEED)
+@settings(deadline=None)
 @given(calendars(), zones, specials, instants(), lengths)
 @example(BEIRUT, ZoneInfo("Asia/Beirut"), usual, datetime(2024, 3, 30, 12, tzinfo=UTC), 24 * HOUR)
 @example(BEIRUT, ZoneInfo("America/St_Johns"), usual, datetime(2011, 11, 5, tzinfo=UTC), 72 * HOUR)
@@ -130,6 +131,7 @@ def test_between_is_what_a_clock_on_the_wall_shows(
 
 
 @seed(SEED)
+@settings(deadline=None)
 @given(
     calendars(), zones, specials, instants(), st.integers(1, 40 * 3600).map(lambda n: n * SECOND)
 )
@@ -146,6 +148,7 @@ def test_after_is_the_first_instant_by_which_that_much_is_counted(
 
 
 @seed(SEED)
+@settings(deadline=None)
 @given(calendars(), zones, specials, instants(), st.tuples(lengths, lengths))
 def test_stretches_add_up(
     calendar: Calendar, zone: ZoneInfo, special: Callable[[date], bool | None],

@@ -11,18 +11,6 @@ CREATE TABLE privacy.keys (
 GRANT SELECT, INSERT ON privacy.keys TO leadlog_writer;
 GRANT SELECT ON privacy.keys TO leadlog_projector;
 
--- A key for a lead that has none, where that is made without an event: an upload's. An append of the
--- same lead that makes one meanwhile is a conflict. None is made for a lead that was erased.
-CREATE FUNCTION privacy.make_key(lead uuid, new_key bytea) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-  PERFORM log.lock_for_append();
-  INSERT INTO privacy.keys (stream, wrapped)
-  SELECT lead, new_key WHERE NOT EXISTS (SELECT FROM privacy.erasures e WHERE e.stream = lead)
-  ON CONFLICT DO NOTHING;
-END $$;
-REVOKE EXECUTE ON FUNCTION privacy.make_key FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION privacy.make_key TO leadlog_writer;
-
 -- What an erasure destroyed, beside the event that records it.
 CREATE TABLE privacy.erasures (
   "position"  bigint      PRIMARY KEY,
@@ -37,8 +25,42 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.erasur
   FOR EACH STATEMENT EXECUTE FUNCTION log.refuse();
 GRANT SELECT ON privacy.erasures TO leadlog_writer, leadlog_projector;
 
--- Marks are found by the positions of a lead's events: they were inserted in that order.
-CREATE INDEX marks_position_idx ON log.marks USING brin ("position") WITH (pages_per_range = 16);
+-- Leads whose key was lost: something of them is sealed, and they were not erased.
+CREATE VIEW audit.lost_keys AS
+SELECT DISTINCT e.originator_id AS stream FROM log.leadlog_events e
+WHERE NOT EXISTS (SELECT FROM privacy.keys k WHERE k.stream = e.originator_id)
+  AND NOT EXISTS (SELECT FROM privacy.erasures x WHERE x.stream = e.originator_id)
+  AND position('"sealed":'::bytea IN e.state) > 0;
+COMMENT ON VIEW audit.lost_keys IS 'Leads that hold something sealed, whose key is neither there nor was destroyed by an erasure.';
+GRANT SELECT ON audit.lost_keys TO leadlog_auditor;
+
+-- Whether a lead had a key: something of it is sealed, or it was erased. A second key would make what
+-- is sealed unreadable for ever, a lost one can be brought back from a backup.
+CREATE FUNCTION privacy.had_key(lead uuid) RETURNS boolean LANGUAGE plpgsql STABLE
+SET enable_seqscan = off AS $$ -- as log.append, and for its reason
+BEGIN
+  RETURN EXISTS (SELECT FROM privacy.erasures e WHERE e.stream = lead)
+      OR EXISTS (SELECT FROM log.leadlog_events e
+                 WHERE e.originator_id = lead AND position('"sealed":'::bytea IN e.state) > 0);
+END $$;
+-- A key for a lead that has had none, where that is made without an event: an upload's. An append of
+-- the same lead that makes one meanwhile is a conflict.
+CREATE FUNCTION privacy.make_key(lead uuid, new_key bytea) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM log.lock_for_append();
+  INSERT INTO privacy.keys (stream, wrapped)
+  SELECT lead, new_key WHERE NOT privacy.had_key(lead) ON CONFLICT DO NOTHING;
+END $$;
+REVOKE EXECUTE ON FUNCTION privacy.had_key, privacy.make_key FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION privacy.had_key, privacy.make_key TO leadlog_writer;
+
+-- What an erasure deletes leaves the files soon: after one row already, in each table that it deletes
+-- from.
+ALTER TABLE privacy.keys SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1);
+ALTER TABLE log.marks SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1);
+ALTER TABLE log.attachments SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1);
+
+CREATE INDEX marks_stream_idx ON log.marks (stream);
 
 -- An erasure deletes the chunks of attachments; nobody is granted that.
 DROP TRIGGER append_only ON log.attachments;
@@ -62,8 +84,7 @@ BEGIN
   END IF;
   DELETE FROM privacy.keys k WHERE k.stream = lead;
   GET DIAGNOSTICS gone_keys = ROW_COUNT;
-  DELETE FROM log.marks m WHERE m.stream = lead AND m.position = ANY (ARRAY(
-    SELECT e.notification_id FROM log.leadlog_events e WHERE e.originator_id = lead));
+  DELETE FROM log.marks m WHERE m.stream = lead;
   GET DIAGNOSTICS gone_marks = ROW_COUNT;
   WITH gone AS (
     DELETE FROM log.attachments a WHERE a.attachment = ANY (ARRAY(
@@ -87,8 +108,8 @@ DROP FUNCTION log.append;
 -- A command whose id is in the ledger is repeated (same fingerprint) or reused (another one). One
 -- that does not stand right behind its streams' last events, or whose mark somebody has claimed
 -- since, is a conflict. The rest are appended; position and stamp are null where nothing happened.
--- Per new key of a stream: keeper (its command's i), stream, the wrapped key; where the stream has a
--- key by now, that is a conflict, too. What is appended as an erasure destroys its stream's key in
+-- Per new key of a stream: keeper (its command's i), stream, the wrapped key; where the stream has, or
+-- had, a key by now, that is a conflict, too. What is appended as an erasure destroys its stream's key in
 -- the same transaction.
 CREATE FUNCTION log.append(
   commands uuid[], fingerprints bytea[],
@@ -119,7 +140,7 @@ BEGIN
   IF cardinality(keyed) > 0 THEN
     conflicts := conflicts || ARRAY(
       SELECT k.owner FROM unnest(keepers, keyed) AS k (owner, stream)
-      WHERE EXISTS (SELECT FROM privacy.keys x WHERE x.stream = k.stream));
+      WHERE EXISTS (SELECT FROM privacy.keys x WHERE x.stream = k.stream) OR privacy.had_key(k.stream));
   END IF;
   conflicts := conflicts || ARRAY(
     SELECT e.owner FROM (

@@ -1,6 +1,12 @@
 -- When a token was used last (written at most once a minute), and who made it.
 ALTER TABLE access.tokens ADD COLUMN last_used_at timestamptz, ADD COLUMN created_by text;
 
+-- A name may be used again once its token has ended; the one before stays on record.
+ALTER TABLE access.tokens DROP CONSTRAINT tokens_person_name_key;
+CREATE UNIQUE INDEX tokens_person_name_key ON access.tokens (person, name)
+  WHERE revoked_at IS NULL;
+CREATE INDEX tokens_person ON access.tokens (person, name, created_at);
+
 -- Sessions of the page in a browser: what a cookie stands for. Only hashes of cookies are stored
 -- (SHA-256 of 256 random bits). A session that a token opened lives no longer than that token.
 CREATE TABLE access.sessions (
