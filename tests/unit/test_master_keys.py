@@ -1,7 +1,6 @@
 """Files of master keys: made once, never lost, and what is wrong with them in one line."""
 
 import base64
-import secrets
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from adapters.master_keys import add_master_key, ensure_master_key, read_master_keys
 from adapters.settings import Settings, StartupError
 
-KEY = base64.b64encode(secrets.token_bytes(32)).decode()
+KEY = base64.b64encode(bytes(range(32))).decode()
 
 
 def settings(**given: Any) -> Settings:
