@@ -99,7 +99,7 @@ def _intent(lead: UUID, decide: Decide, version: int | None = None) -> Intent[Le
 
 
 def _follow_up(lead: UUID, mark: str, version: int) -> Intent[Lead]:
-    record = FollowUpRecorded(code="GJ1", connected=False, content=mark)
+    record = FollowUpRecorded(code="GJ1", connected=False, method=mark)  # in clear
     decide = partial(
         record_follow_up, now=NOW, record=record, quality=Policies().follow_up, pipeline=Pipeline()
     )
