@@ -35,7 +35,7 @@ def log_discreetly() -> None:
     """Let every logger of this process write warnings and errors this way."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Discreet())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
 def _written(error: psycopg.Error) -> re.Pattern[str]:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from adapters.company import open_company
 from adapters.demo import company
@@ -37,6 +38,7 @@ from projections.catalogue import PROJECTIONS
 from projections.reports.catalogue import find
 from projections.reports.params import read
 from tests.conftest import ROOT
+from tests.sealed import unsealed
 from tests.seed import SEED
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -88,10 +90,12 @@ def fill_with(dsn: str, demo: Demo) -> None:
 
 def log_of(dsn: str) -> list[tuple[object, ...]]:
     with psycopg.connect(dsn) as conn:
-        return conn.execute(
+        keys = dict(conn.execute("SELECT stream, wrapped FROM privacy.keys").fetchall())
+        rows = conn.cursor(row_factory=dict_row).execute(
             "SELECT notification_id, originator_id, originator_version, topic, state, recorded_at"
             " FROM log.leadlog_events ORDER BY 1"
-        ).fetchall()
+        )
+        return [(*(row | {"state": unsealed(row, keys)}).values(),) for row in rows]
 
 
 def facts_of(dsn: str) -> list[tuple[object, ...]]:
@@ -103,8 +107,8 @@ def facts_of(dsn: str) -> list[tuple[object, ...]]:
         ).fetchall()
 
 
-def test_a_seed_gives_one_log_to_the_byte(dsn: str, second_dsn: str) -> None:
-    """Positions, codes and both times included."""
+def test_a_seed_gives_one_log(dsn: str, second_dsn: str) -> None:
+    """Positions, codes and both times included, and what is sealed, each time by another key."""
     for each in (dsn, second_dsn):
         fill_with(each, Demo(SEED, 100, START, END))
     first = log_of(dsn)

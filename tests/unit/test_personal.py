@@ -19,7 +19,7 @@ CLEAR_TEXTS = {
     "code", "into_code", "external_id", "follow_up", "sha256", "content_type",
     # the company's own people, teams, pools and systems
     "owner", "previous_owner", "team", "previous_team", "pool", "person", "by", "entered_by",
-    "responsible", "supervisors", "source_system",
+    "responsible", "supervisors", "source_system", "first_erased_by",
     # one of a list that the company or the product keeps
     "stage", "previous", "level", "segment", "method", "outcome", "basis", "rule", "missing",
     "task", "kind", "month", "field", "clocks", "policy", "calendar",
