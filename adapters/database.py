@@ -60,10 +60,10 @@ def open_database(settings: Settings, *, migrate: bool = True) -> Database:
     try:
         if migrate:
             apply_migrations(database.dsn, allow_unsafe=settings.allow_unsafe_postgres)
+            require_master_key(database.dsn, settings)
         else:
             with connect(database.dsn) as conn:
                 check_server(conn, allow_unsafe=settings.allow_unsafe_postgres)
-        require_master_key(database.dsn, settings)
     except BaseException:
         database.close()
         raise

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
 
 from tests.integration.history_files import program
+from tests.sealed import unsealed
 
 MAPPING = """
 key = "编号"
@@ -20,7 +22,8 @@ key = "编号"
 """
 HEADER = "编号,公司,手机,邮箱,来源,负责人"
 CAPTURED = (
-    "SELECT convert_from(state, 'UTF8')::jsonb FROM log.leadlog_events"
+    "SELECT e.*, k.wrapped FROM log.leadlog_events e"
+    " LEFT JOIN privacy.keys k ON k.stream = e.originator_id"
     " WHERE topic = 'lead.captured' ORDER BY notification_id"
 )
 CODES_TAKEN = "SELECT coalesce(sum(last), 0) FROM log.codes"
@@ -46,8 +49,10 @@ def sheet(path: Path) -> list[dict[str, str]]:
 
 
 def captured(dsn: str) -> list[dict[str, Any]]:
-    with psycopg.connect(dsn) as conn:
-        return [state for (state,) in conn.execute(CAPTURED)]
+    with psycopg.connect(dsn, row_factory=dict_row) as conn:
+        rows = conn.execute(CAPTURED).fetchall()
+    keys = {row["originator_id"]: row["wrapped"] for row in rows if row["wrapped"]}
+    return [unsealed(row, keys) for row in rows]
 
 
 def scalar(dsn: str, query: str) -> int:
