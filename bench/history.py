@@ -9,7 +9,9 @@ from uuid import UUID
 import psycopg
 
 from adapters.postgres import log_reader
-from adapters.postgres.codec import encode, encode_meta
+from adapters.postgres.bulk import COPY_KEYS, KEY_TYPES
+from adapters.postgres.codec import encode_meta
+from adapters.postgres.encryption import LeadKeys
 from aggregates.event import Event, Meta
 from aggregates.lead import events as e
 
@@ -31,16 +33,20 @@ def fill(dsn: str, size: int, seed: int = 1) -> None:
 def put(dsn: str, events: Iterable[tuple[UUID, int, Event]]) -> None:
     """Put (stream, version, event) behind the end of a log that nobody else writes to."""
     now = datetime.now(UTC)
-    meta = encode_meta(Meta("import:bench", UUID(int=1)))
+    meta, keys = encode_meta(Meta("import:bench", UUID(int=1))), LeadKeys()
     with psycopg.connect(dsn) as conn, conn.cursor() as cursor:
         first = log_reader.head(conn) + 1
         with cursor.copy(COPY) as copy:
             copy.set_types(["uuid", "int8", "text", "bytea", "int8", "timestamptz"])
             for position, (stream, version, event) in enumerate(events, first):
-                row = (stream, version, event.topic, encode(event, meta), position, now)
-                copy.write_row(row)
+                state = keys.encode(stream, version, event, meta)
+                copy.write_row((stream, version, event.topic, state, position, now))
+        with cursor.copy(COPY_KEYS) as copy:
+            copy.set_types(KEY_TYPES)
+            for key in keys.made:
+                copy.write_row(key)
     with psycopg.connect(dsn, autocommit=True) as conn:
-        conn.execute("VACUUM ANALYZE log.leadlog_events")
+        conn.execute("VACUUM ANALYZE log.leadlog_events, privacy.keys")
 
 
 def made_up(size: int, seed: int) -> Iterator[tuple[UUID, int, Event]]:

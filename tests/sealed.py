@@ -15,9 +15,8 @@ from uuid import UUID
 import psycopg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from adapters.keyring import LeadKey, keyring
 from adapters.postgres.codec import encode, encode_meta
-from adapters.postgres.encryption import sealer
+from adapters.postgres.encryption import LeadKeys
 from aggregates.event import Event, Meta
 
 STORE = "INSERT INTO privacy.keys (stream, wrapped) VALUES (%s, %s) ON CONFLICT DO NOTHING"
@@ -27,20 +26,16 @@ class Sealing:
     """Encodes events with keys of its own, which belong into each database they are stored in."""
 
     def __init__(self) -> None:
-        self._keys: dict[UUID, LeadKey] = {}
-        self.wrapped: dict[UUID, bytes] = {}
+        self._keys = LeadKeys()
 
     def encode(self, stream: UUID, version: int, event: Event, meta: Meta) -> bytes:
         """The bytes of an event at its place."""
-        if stream not in self._keys:
-            self._keys[stream], self.wrapped[stream] = keyring().make(stream)
-        seal = sealer(self._keys[stream], stream, version, event.topic)
-        return encode(event, encode_meta(meta), seal)
+        return self._keys.encode(stream, version, event, encode_meta(meta))
 
     def store_keys(self, conn: psycopg.Connection[Any], streams: Iterable[UUID]) -> None:
         """Put the keys of these streams into a database."""
-        rows = [(stream, self.wrapped[stream]) for stream in set(streams) & self.wrapped.keys()]
-        conn.cursor().executemany(STORE, rows)
+        wanted = set(streams)
+        conn.cursor().executemany(STORE, [key for key in self._keys.made if key[0] in wanted])
 
 
 def in_clear(event: Event, meta: Meta) -> dict[str, Any]:

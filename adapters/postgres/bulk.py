@@ -19,14 +19,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 from psycopg import IsolationLevel
 
-from adapters.keyring import LeadKey, LostKeyError, keyring
-from adapters.postgres.codec import encode
-from adapters.postgres.encryption import keys_of, sealer
+from adapters.keyring import LostKeyError
+from adapters.postgres.encryption import LeadKeys, keys_of
 from adapters.postgres.tables import Connection, connect
 from aggregates.directory.events import PersonAdded, TeamAdded
 from aggregates.directory.state import person_id, team_id
 from aggregates.event import Event
-from aggregates.personal import personal_values, without_personal
+from aggregates.personal import without_personal
 from aggregates.values import format_codes, local_date
 from commands.history import Fact, row_id, source_id
 from commands.marks import Mark, of_details
@@ -141,16 +140,15 @@ class HistoryLog:
         marks: list[tuple[bytes, UUID, int]] = []
         unknown = {s: entry for s, entry in named.items() if s not in versions}
         old = {fact.stream for fact in facts} & versions.keys()
-        keys = self._keys(old)
+        keys, erased = LeadKeys(keys_of(self._conn, old)), self._erased(old)
         with self._conn.cursor() as cursor, cursor.copy(COPY) as copy:
             copy.set_types(COPY_TYPES)
             for stream, event, meta, claims in self._events(facts, unknown, codes):
                 position += 1
                 version = versions[stream] = versions.get(stream, 0) + 1
-                if stream in keys.erased:  # nothing personal comes back with an import
+                if stream in erased:  # nothing personal comes back with an import
                     event, claims = without_personal(event), ()  # noqa: PLW2901
-                key = keys.of(stream) if personal_values(event) else None
-                state = encode(event, meta, sealer(key, stream, version, event.topic))
+                state = keys.encode(stream, version, event, meta)
                 copy.write_row((stream, version, event.topic, state, position, stamp))
                 marks += [(mark, stream, position) for mark in claims]
         self._store(COPY_MARKS, MARK_TYPES, marks)
@@ -158,9 +156,8 @@ class HistoryLog:
         self._store(COPY_KEYS, KEY_TYPES, keys.made)
         return int(position - start)
 
-    def _keys(self, streams: set[UUID]) -> "_Keys":
-        erased = self._conn.execute(ERASED, (list(streams),)).fetchall()
-        return _Keys(keys_of(self._conn, streams), frozenset(stream for (stream,) in erased))
+    def _erased(self, streams: set[UUID]) -> set[UUID]:
+        return {stream for (stream,) in self._conn.execute(ERASED, (list(streams),))}
 
     def _refuse_second_keys(self, streams: Sequence[UUID], upto: int) -> None:
         """Raises LostKeyError where what is sealed could never be opened again."""
@@ -216,22 +213,6 @@ class HistoryLog:
         row = self._conn.execute(statement, params).fetchone()
         assert row is not None
         return row
-
-
-class _Keys:
-    """The keys of a batch's leads, but of those `erased`; `made`: those that are new, wrapped."""
-
-    def __init__(self, known: dict[UUID, LeadKey], erased: frozenset[UUID]) -> None:
-        self._known = known
-        self.erased = erased
-        self.made: list[tuple[UUID, bytes]] = []
-
-    def of(self, stream: UUID) -> LeadKey:
-        """A lead's key."""
-        if stream not in self._known:
-            self._known[stream], wrapped = keyring().make(stream)
-            self.made.append((stream, wrapped))
-        return self._known[stream]
 
 
 def _named(facts: Sequence[Fact]) -> Named:

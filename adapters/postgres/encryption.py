@@ -1,17 +1,21 @@
 """What is personal in events, sealed on the way into the log and opened on the way out."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
 
+import msgspec
 import psycopg
 
 from adapters.keyring import LeadKey, LostKeyError, keyring
-from adapters.postgres.codec import IS_SEALED, Cipher, decode, decode_event
+from adapters.postgres.codec import IS_SEALED, Cipher, decode, decode_event, encode
 from aggregates.event import Event, Meta
+from aggregates.personal import personal_values
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+NO_KEYS: Mapping[UUID, LeadKey] = {}
 
 KEYS = "SELECT stream, wrapped FROM privacy.keys WHERE stream = ANY (%s)"
 ERASED = "SELECT stream FROM privacy.erasures WHERE stream = ANY (%s)"
@@ -40,6 +44,27 @@ def opened_with_meta(
     """The same, and who caused it."""
     unseal = partial(key.open, place_of(stream, version, topic)) if key else None
     return decode(topic, state, unseal)
+
+
+class LeadKeys:
+    """Seals events of many leads, each with its own key: a known one, or a new one. `made`: those
+    that are new, wrapped, to be stored with what they seal.
+    """
+
+    def __init__(self, known: Mapping[UUID, LeadKey] = NO_KEYS) -> None:
+        self._keys = dict(known)
+        self.made: list[tuple[UUID, bytes]] = []
+
+    def encode(self, stream: UUID, version: int, event: Event, meta: msgspec.Raw) -> bytes:
+        """The bytes of an event at its place; a lead gets a key with its first personal value."""
+        key = self._of(stream) if personal_values(event) else None
+        return encode(event, meta, sealer(key, stream, version, event.topic))
+
+    def _of(self, stream: UUID) -> LeadKey:
+        if stream not in self._keys:
+            self._keys[stream], wrapped = keyring().make(stream)
+            self.made.append((stream, wrapped))
+        return self._keys[stream]
 
 
 def keys_of(conn: Connection, streams: Collection[UUID]) -> dict[UUID, LeadKey]:

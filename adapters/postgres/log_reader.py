@@ -14,7 +14,7 @@ import psycopg
 
 from adapters.keyring import LeadKey
 from adapters.postgres.codec import IS_SEALED
-from adapters.postgres.encryption import keys_to_open, opened
+from adapters.postgres.encryption import NO_KEYS, keys_to_open, opened
 from aggregates.event import Recorded
 from projections.base import Projection
 
@@ -23,7 +23,6 @@ Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 Place: TypeAlias = tuple[UUID, int]
 
 BATCH = 10_000
-NO_KEYS: Mapping[UUID, LeadKey] = {}
 START: Place = (UUID(int=0), 0)
 
 HEAD = "SELECT coalesce(max(notification_id), 0) FROM log.leadlog_events"
