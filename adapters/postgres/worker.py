@@ -73,12 +73,11 @@ class _Worker:
             # Another version's build stands still until its successor is swapped in.
             ours = [(p, build) for p, build in leased if build.version == p.version]
             progress = [advance(self._work, p, build) for p, build in ours]
-            drop_stale(self._work, self._leased)
             if all(p.done for p in progress):
                 self._listen()
 
     def _take_leases(self) -> None:
-        """Try for what others may have left, at most once a second."""
+        """Take what others may have left, and drop builds that nobody may keep; once a second."""
         if time.monotonic() < self._next_lease_at:
             return
         self._next_lease_at = time.monotonic() + leases.LEASE_SECONDS
@@ -86,6 +85,7 @@ class _Worker:
             if projection.name not in self._leased and self._lease(projection.name):
                 self._leased.add(projection.name)
                 rebuild_outdated(self._work, projection)
+        drop_stale(self._work, self._leased)
 
     def _lease(self, name: str) -> bool:
         with self._work.transaction():

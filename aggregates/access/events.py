@@ -9,7 +9,7 @@ from aggregates.event import Event
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryRead(Event):
-    """Somebody who is in charge of no leads read the history of one: `what` of it (R117)."""
+    """Somebody who sees every lead by their role read the history of one: `what` of it (R117)."""
 
     topic: ClassVar[str] = "access.history-read"
 

@@ -70,7 +70,7 @@ CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON log.attachments
 -- Destroy what a lead's personal values can be read or recognised by. Only for an erasure that is
 -- recorded at that position of the log.
 CREATE FUNCTION privacy.forget(lead uuid, at bigint) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   recorded timestamptz;
   gone_keys int;

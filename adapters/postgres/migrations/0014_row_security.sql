@@ -123,7 +123,6 @@ GRANT EXECUTE ON FUNCTION audit.leaf, audit.lock_for_sealing TO leadlog_sealer;
 GRANT EXECUTE ON FUNCTION audit.leaf TO leadlog_auditor;
 -- What acts with its owner's rights looks last where its caller may have put things.
 ALTER FUNCTION projection.make_schema SET search_path = pg_catalog, pg_temp;
-ALTER FUNCTION privacy.forget SET search_path = pg_catalog, pg_temp;
 
 -- Databases that come from PostgreSQL 14 let everybody make objects in schema public.
 DO $$
