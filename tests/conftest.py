@@ -17,7 +17,10 @@ import pytest
 
 from adapters import keyring
 from adapters.embedded import Cluster
+from adapters.postgres.builds import ensure_live
 from adapters.postgres.migrate import ensure_database, migrate
+from adapters.postgres.tables import connect
+from projections.catalogue import PROJECTIONS
 
 # How long an example takes says what else the machine is doing.
 hypothesis.settings.register_profile("leadlog", deadline=None)
@@ -92,10 +95,13 @@ def cluster(run_dir: Path) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def template(cluster: Cluster) -> str:
-    """The name of a migrated database, the pattern of the tests' own."""
+    """The name of a migrated database with empty read models, the pattern of the tests' own."""
     name = "leadlog_template"
     ensure_database(cluster.dsn("postgres"), name)
     migrate(cluster.dsn(name), allow_unsafe=True)
+    with connect(cluster.dsn(name)) as conn:
+        for projection in PROJECTIONS.values():
+            ensure_live(conn, projection)
     return name
 
 
