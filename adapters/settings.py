@@ -15,7 +15,10 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import SettingsConfigDict
 
 from adapters.access_settings import AccessSettings
+from adapters.feed_settings import FeedSettings
+from adapters.kafka_settings import KafkaSettings
 from adapters.notification_settings import chat_bots, sender_address, smtp_server
+from adapters.telemetry_settings import TelemetrySettings
 
 PREFIX = "LEADLOG_"
 
@@ -32,7 +35,7 @@ def default_data_dir() -> Path:
     return Path(home) / "leadlog"
 
 
-class Settings(AccessSettings):
+class Settings(AccessSettings, FeedSettings, KafkaSettings, TelemetrySettings):
     """Immutable; arguments win over the environment. Use `load` where a person reads the error."""
 
     model_config = SettingsConfigDict(

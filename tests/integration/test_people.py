@@ -8,6 +8,7 @@ import pytest
 from adapters.people import first_administrator
 from adapters.tokens import TokenStore
 from aggregates.directory.events import PersonAdded
+from commands.access import Ended
 from commands.caller import Principal
 from tests.integration.program import Program
 from tests.integration.report_log import Log, assigned
@@ -32,7 +33,8 @@ async def test_a_token_belongs_to_a_person_until_it_is_revoked(dsn: str, leadlog
     leadlog("tokens", "revoke", "--user", "王芳", "--name", "phone")
     leadlog("tokens", "revoke", "--user", "王芳", "--name", "phone", refused="no valid token")
     fresh = TokenStore(dsn)
-    assert await fresh.principal(second) is None
+    with pytest.raises(Ended):
+        await fresh.principal(second)
     assert await fresh.principal(first) is not None
     listed = leadlog("tokens", "list")
     assert first not in listed

@@ -8,6 +8,7 @@ import pytest
 
 from adapters.cli.sheets import flat
 from adapters.postgres import reports
+from adapters.postgres.migrate import migrate
 from adapters.postgres.tables import connect
 from aggregates.refusal import Refusal
 from commands.ports import Unavailable
@@ -174,6 +175,7 @@ def test_a_parked_event_is_missing_now_and_then(dsn: str) -> None:
     assert log.report("conversion", at_position=3)["total"]["leads"] == 2
 
 
-def test_without_read_tables_there_is_no_answer_yet(dsn: str) -> None:
+def test_without_read_tables_there_is_no_answer_yet(empty_dsn: str) -> None:
+    migrate(empty_dsn, allow_unsafe=True)
     with pytest.raises(Unavailable, match="leads are not built"):
-        Log(dsn).report("conversion", fresh=False)
+        Log(empty_dsn).report("conversion", fresh=False)
