@@ -13,7 +13,7 @@ import msgspec
 from aggregates.lead.nodes import nodes
 from aggregates.lead.state import Conversion, Lead, Suspicion
 from aggregates.lead.timers import ESCALATION
-from aggregates.privacy import mask_field
+from aggregates.privacy import CLEAR, mask_field
 
 _encode = msgspec.json.Encoder().encode
 
@@ -79,8 +79,7 @@ def lead_json(
     }
     if merged:
         values["merged"] = [_other(other, others) for other in merged]
-    shown = {name: mask_field(name, value) for name, value in values.items()}
-    return _encode(row_json(shown, zone))
+    return _encode({n: v if v is None else _shown(n, v, zone) for n, v in values.items()})
 
 
 def _clocks(lead: Lead) -> dict[str, Any]:
@@ -120,6 +119,10 @@ def _suspect(
 def _other(lead: UUID, others: Mapping[UUID, str | None]) -> dict[str, Any]:
     """Another lead, for those who may see it."""
     return {"id": lead if lead in others else None, "code": others.get(lead)}
+
+
+def _shown(name: str, value: Any, zone: ZoneInfo) -> Any:
+    return _value(value if name in CLEAR else mask_field(name, value), zone)
 
 
 def row_json(row: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def follow_through(
     for rule in RULES:
         if new := list(rule(change)):
             follows += new
-            change = replace(change, after=fold(change.after, new))
+            change = _Change(lead, fold(change.after, new), decided, now, timing)
     return follows
 
 
