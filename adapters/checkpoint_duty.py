@@ -39,7 +39,7 @@ def run_forever(dsn: str, _: Company, settings: Settings, stop: threading.Event)
         pauses.begin()
         try:
             with connect(dsn, ROLE, autocommit=True) as conn:
-                if _leased(conn, stop):
+                if leases.wait_for(conn, leases.PROCESS, NAME, stop):
                     _spell(conn, keys, settings, stop)
         except psycopg.Error as error:
             pause = pauses.next()
@@ -48,16 +48,6 @@ def run_forever(dsn: str, _: Company, settings: Settings, stop: threading.Event)
         except (StartupError, BadTree) as error:
             logger.error("seal: no checkpoint can be signed: %s", error)  # noqa: TRY400 - one line
             stop.wait(settings.seal_seconds)
-
-
-def _leased(conn: Connection, stop: threading.Event) -> bool:
-    """Wait for the lease; False when it is time to stop."""
-    while not stop.is_set():
-        row = conn.execute(leases.TAKE, (leases.PROCESS, NAME)).fetchone()
-        if row is not None and row[0]:
-            return True
-        stop.wait(leases.LEASE_SECONDS)
-    return False
 
 
 def _spell(conn: Connection, keys: KeyFile, settings: Settings, stop: threading.Event) -> None:

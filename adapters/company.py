@@ -22,6 +22,8 @@ from aggregates.values import latest
 from commands.ports import Clock
 
 CLOCK_AT = "clock_at"
+FEED = "feed"
+"""The topic that a database is fed from which has no log of its own (docs/adr/0018)."""
 FACTS = "SELECT name, value FROM log.company"
 LAST = "SELECT recorded_at FROM log.leadlog_events ORDER BY notification_id DESC LIMIT 1"
 KEEP = "INSERT INTO log.company (name, value) VALUES (%s, %s) ON CONFLICT (name) DO NOTHING"
@@ -63,11 +65,13 @@ def open_company(
 ) -> Company:
     """The company's facts, settled by the settings while there are no events yet.
 
-    `clock` None takes what the database says, else real time. StartupError on a contradiction.
+    `clock` None takes what the database says, else real time. StartupError on a contradiction, and
+    for a database whose log is elsewhere.
     """
     wanted = {"timezone": settings.timezone, "currency": settings.currency}
     with psycopg.connect(dsn) as conn:
         conn.execute("SELECT log.lock_for_append()")  # nobody makes the first event meanwhile
+        require_log(conn)
         last = conn.execute(LAST).fetchone()
         _keep(conn, {"clock": clock or "real"})
         ledger_key = _ledger_key(conn)
@@ -87,6 +91,15 @@ def open_company(
         last_recorded_at=last[0] if last else None,
         clock_at=datetime.fromisoformat(facts[CLOCK_AT]) if CLOCK_AT in facts else None,
     )
+
+
+def require_log(conn: psycopg.Connection[Any]) -> None:
+    """Raise StartupError for a database whose log is elsewhere."""
+    if topic := _facts(conn).get(FEED):
+        raise StartupError(
+            f"this database has no log, it is fed from {topic}: it takes"
+            " `leadlog worker --from-kafka`, all else the log's own database"
+        )
 
 
 def keep_clock(dsn: str, at: datetime) -> None:

@@ -28,6 +28,11 @@ def personal_values(event: Event) -> dict[str, Any]:
     return values
 
 
+def personal_fields(cls: type[Event]) -> tuple[str, ...]:
+    """The names of a type's personal fields, but for what is personal among `details`."""
+    return _personal_fields[cls]
+
+
 def without_personal(event: E) -> E:
     """The event as it is read once its lead is erased."""
     personal = personal_values(event)

@@ -21,7 +21,9 @@ from bench import (
     http,
     imports,
     leads,
+    partitions,
     rebuilds,
+    relay,
     start,
     timers,
     visible,
@@ -30,7 +32,7 @@ from bench.harness import Figure, Server, server
 
 RESULTS = Path(__file__).parent / "results"
 EVENTS, MANY_EVENTS = 1_000_000, 10_000_000
-EVENTS_PER_TIMER = 10
+EVENTS_PER_TIMER = EVENTS_PER_FED = EVENTS_PER_COPIED = 10
 
 Suite = Callable[[Server, argparse.Namespace], list[Figure]]
 SUITES: dict[str, Suite] = {
@@ -44,6 +46,8 @@ SUITES: dict[str, Suite] = {
     "S11": lambda on, given: growth.run(on, given.rounds, given.events),
     "S12": lambda _, given: start.run(given.rounds),
     "S13": lambda on, given: checkpoints.run(on, given.rounds),
+    "S14": lambda on, given: relay.run(on, given.rounds, given.events // EVENTS_PER_COPIED),
+    "S15": lambda on, given: partitions.run(on, given.events // EVENTS_PER_FED),
 }
 TOGETHER = {"S3": "S2", "S6": "S5"}
 """Measured in the same run as another."""
@@ -69,7 +73,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", help="S1 S2 S3 S4 S5 S6 S8 S9 S10 S11 S12 S13; default all"
+        "names", nargs="*", help="S1 S2 S3 S4 S5 S6 S8 S9 S10 S11 S12 S13 S14 S15; default all"
     )
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds")
     parser.add_argument("--events", type=int, default=EVENTS, help="size of the log")

@@ -1,8 +1,13 @@
 """`leadlog demo`: a simulated company to look at, in a database of its own."""
 
+import os
 import shlex
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -34,6 +39,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed, the same company.")] = 1,
     months: Annotated[int, typer.Option(min=1, max=60, help="Months up to now.")] = 6,
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Fill and stop.")] = False,
+    kafka: Annotated[bool, typer.Option("--kafka", help="With a broker beside it.")] = False,
     port: Annotated[int | None, typer.Option(min=1, help="Default: LEADLOG_PORT, 8000.")] = None,
     database: DatabaseOption = None,
 ) -> None:
@@ -56,8 +62,20 @@ def demo(
             return
         from adapters.cli.service import run_service  # noqa: PLC0415 - slow to import
 
-        _show_what_to_try(settings, handle)
-        run_service(settings, handle)
+        with _broker(settings) if kafka else nullcontext(settings) as settings:
+            _show_what_to_try(settings, handle)
+            run_service(settings, handle)
+
+
+@contextmanager
+def _broker(settings: Settings) -> Iterator[Settings]:
+    """Run a broker of Apache Kafka, and give the settings that name it."""
+    from adapters.kafka.local import LocalKafka  # noqa: PLC0415 - slow to import
+
+    typer.echo("starting Apache Kafka, which is fetched the first time", err=True)
+    with TemporaryDirectory() as place, LocalKafka(Path(place) / "kafka") as kafka:
+        os.environ["LEADLOG_KAFKA"] = kafka.bootstrap  # the worker, a process of its own, reads it
+        yield settings.model_copy(update={"kafka": (kafka.bootstrap,)})
 
 
 def _fill_once(settings: Settings, dsn: str, wanted: Demo) -> None:
@@ -117,8 +135,16 @@ What to try, in another terminal:
   {where} .venv/bin/leadlog report conversion --as-known {_two_months_ago()}
 
   {_psql()} {shlex.quote(handle.dsn)} -c "{query}"
-"""
+{_topic(settings)}"""
     )
+
+
+def _topic(settings: Settings) -> str:
+    """How to read the log's topic, where there is one."""
+    if not settings.kafka:
+        return ""
+    where = f"-b {settings.kafka[0]} -t {settings.kafka_topic} -g try -C auto_offset_reset=earliest"
+    return f"\n  .venv/bin/python -W ignore -m kafka.consumer {where}\n"
 
 
 def _token(settings: Settings) -> str:

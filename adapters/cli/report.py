@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from adapters.cli import app
+from adapters.cli import Failed, app
 from adapters.cli.options import DatabaseOption, opened, read_time
 from adapters.cli.sheets import Format, show
-from adapters.postgres import reports
+from adapters.postgres import fed, reports
 from adapters.postgres.runner import catch_up
-from adapters.postgres.tables import connect
+from adapters.postgres.tables import Connection, connect
 from adapters.settings import Settings
 from projections.reports.catalogue import REPORTS, find
 from projections.reports.params import ReportParams, read
@@ -55,7 +55,17 @@ def report_(
 
 
 def _answer(report: Report, params: ReportParams, database: str | None) -> Body:
-    with opened(database) as handle:
+    with opened(database) as handle, connect(handle.dsn) as conn:
+        _require_tables(conn, report, params)
         catch_up(handle.dsn, report.projections)
-        with connect(handle.dsn) as conn:
-            return reports.run(conn, report, params)
+        return reports.run(conn, report, params)
+
+
+def _require_tables(conn: Connection, report: Report, params: ReportParams) -> None:
+    """A database that is fed from Kafka has not all tables, and no log to fold an earlier state."""
+    lacks = params.historical or set(report.projections) - fed.PARTITIONED.keys()
+    if lacks and fed.fed_from(conn):
+        raise Failed(
+            f"{report.name}: this database, which is fed from Kafka, has not what it takes: ask the"
+            " log's own database"
+        )

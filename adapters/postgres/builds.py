@@ -107,11 +107,20 @@ def swap(conn: Connection, projection: Projection, new: Build) -> None:
         return
     stale = find(conn, projection.name, "old")
     if stale and stale.generation != new.generation:
-        _drop(conn, stale)
+        drop(conn, stale)
     _set_state(conn, projection.name, "live", "old")
     if not conn.execute(MAKE_LIVE, (new.name, new.generation)).rowcount:
         raise LookupError(f"build {new.generation} of {new.name} is gone: others replaced it")
     create_views(conn, projection, new.schema)
+
+
+def drop(conn: Connection, build: Build) -> None:
+    """Take a build away with its tables, its views and what it parked."""
+    conn.execute(
+        "DELETE FROM projection.builds WHERE name = %s AND generation = %s",
+        (build.name, build.generation),
+    )
+    conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(build.schema)))
 
 
 def drop_stale(conn: Connection, names: Iterable[str]) -> None:
@@ -128,7 +137,7 @@ def drop_stale(conn: Connection, names: Iterable[str]) -> None:
                 free = conn.execute(leases.IS_FREE, (leases.REBUILD, name)).fetchone()
                 given = {"names": [name], "abandoned": free is not None and free[0]}
                 for row in conn.execute(ARE_STALE, given).fetchall():
-                    _drop(conn, Build(*row))
+                    drop(conn, Build(*row))
         except psycopg.errors.LockNotAvailable:
             logger.info("%s: a reader holds an outdated build, dropping it later", name)
 
@@ -151,11 +160,3 @@ def _create(conn: Connection, projection: Projection, state: str) -> Build:
     conn.execute("SELECT projection.make_schema(%s)", (build.schema,))
     create_tables(conn, projection, build.schema)
     return build
-
-
-def _drop(conn: Connection, build: Build) -> None:
-    conn.execute(
-        "DELETE FROM projection.builds WHERE name = %s AND generation = %s",
-        (build.name, build.generation),
-    )
-    conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(build.schema)))

@@ -3,7 +3,11 @@
 A lease is a session lock: it is free the moment its holder is gone.
 """
 
+import threading
 import time
+from typing import Any
+
+import psycopg
 
 PROJECTION, PROCESS, CLOCK, REBUILD = 7220503, 7220504, 7220505, 7220507
 TAKE = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
@@ -20,6 +24,20 @@ POLL_SECONDS = 0.5
 LEASE_SECONDS = 1.0
 """How often a lease is tried for that another holds."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+
+
+def wait_for(
+    conn: psycopg.Connection[tuple[Any, ...]], kind: int, name: str, stop: threading.Event
+) -> bool:
+    """Take the lease once it is free, for as long as the connection lives; False when it is time to
+    stop.
+    """
+    while not stop.is_set():
+        row = conn.execute(TAKE, (kind, name)).fetchone()
+        if row is not None and row[0]:
+            return True
+        stop.wait(LEASE_SECONDS)
+    return False
 
 
 class Pauses:

@@ -5,8 +5,10 @@ stream, in that projection only; everything else goes on. An erasure waits for n
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 import psycopg
 
@@ -14,6 +16,7 @@ from adapters.postgres import log_reader
 from adapters.postgres.builds import Build, drop_stale, ensure_live
 from adapters.postgres.log_reader import LogRow
 from adapters.postgres.tables import Connection, connect, fold
+from aggregates.event import Recorded
 from aggregates.lead.privacy_events import PersonalDataErased
 from aggregates.privacy import mask_text
 from commands.ports import Unavailable
@@ -21,6 +24,9 @@ from projections.base import Projection
 from projections.catalogue import PROJECTIONS
 
 logger = logging.getLogger("leadlog.projections")
+
+Decoding: TypeAlias = Callable[[Projection, Sequence[LogRow]], list[Recorded]]
+"""Events as a projection needs them, as `log_reader.decode_for`."""
 
 BATCH = 2_000
 WAITS = "waits for an earlier event of its stream"
@@ -79,13 +85,26 @@ def advance(
             return Progress(position, head)
         rows = log_reader.read(conn, projection, position, head, limit)
         reached = rows[-1][0] if len(rows) == limit else head
-        if any_parked:
-            rows = park_followers(conn, build, rows)
-        fold_or_park(conn, projection, build, rows)
+        follow(conn, projection, build, rows, any_parked=any_parked)
         conn.execute(MOVE, (reached, build.name, build.generation))
-        if erased := [row[1] for row in rows if row[4] == ERASURE]:
-            conn.execute(FORGET_WHY, (build.name, build.generation, erased))
         return Progress(reached, head)
+
+
+def follow(
+    conn: Connection,
+    projection: Projection,
+    build: Build,
+    rows: Sequence[LogRow],
+    *,
+    any_parked: bool,
+    decoding: Decoding | None = None,
+) -> None:
+    """Fold what comes next in its streams into a build, within the caller's transaction."""
+    if any_parked:
+        rows = park_followers(conn, build, rows)
+    fold_or_park(conn, projection, build, rows, decoding)
+    if erased := [row[1] for row in rows if row[4] == ERASURE]:
+        conn.execute(FORGET_WHY, (build.name, build.generation, erased))
 
 
 def catch_up(dsn: str, names: Iterable[str] | None = None) -> None:
@@ -105,12 +124,17 @@ def catch_up_on(conn: Connection, names: Iterable[str]) -> None:
 
 
 def fold_or_park(
-    conn: Connection, projection: Projection, build: Build, rows: Sequence[LogRow]
+    conn: Connection,
+    projection: Projection,
+    build: Build,
+    rows: Sequence[LogRow],
+    decoding: Decoding | None = None,
 ) -> None:
     """Fold all at once; if that fails one by one, parking what cannot be folded."""
+    decoding = decoding or partial(log_reader.decode_for, conn)
     try:
         with conn.transaction():
-            fold(conn, projection, build.schema, log_reader.decode_for(conn, projection, rows))
+            fold(conn, projection, build.schema, decoding(projection, rows))
     except Exception as error:
         if not _is_the_events_fault(error):
             raise
@@ -118,17 +142,19 @@ def fold_or_park(
         blocked: set[object] = set()
         for row in rows:
             waits = row[1] in blocked and row[4] != ERASURE
-            why = WAITS if waits else _fold_one(conn, projection, build, row)
+            why = WAITS if waits else _fold_one(conn, projection, build, row, decoding)
             if why:
                 blocked.add(row[1])
                 _park(conn, build, row, why)
 
 
-def _fold_one(conn: Connection, projection: Projection, build: Build, row: LogRow) -> str | None:
+def _fold_one(
+    conn: Connection, projection: Projection, build: Build, row: LogRow, decoding: Decoding
+) -> str | None:
     """Fold one event; returns why not, if it cannot be."""
     try:
         with conn.transaction():
-            fold(conn, projection, build.schema, log_reader.decode_for(conn, projection, [row]))
+            fold(conn, projection, build.schema, decoding(projection, [row]))
     except Exception as error:
         if not _is_the_events_fault(error):
             raise
