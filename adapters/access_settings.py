@@ -65,6 +65,8 @@ class AccessSettings(BaseSettings):
     """How long the line and headers of a request may take to arrive."""
     body_seconds: float = Field(20, gt=0)
     """How long a client may be silent in the middle of a body."""
+    write_seconds: float = Field(60, gt=0)
+    """How long a client may leave an answer unread before its connection is cut."""
     keep_alive_seconds: int = Field(30, gt=0)
     """How long a connection may lie idle between two requests."""
     request_seconds: float = Field(60, gt=0)

@@ -17,7 +17,7 @@ from adapters.access_settings import AccessSettings
 
 class Bounds(NamedTuple):
     """The most of each: bytes of the URL, of line and headers; headers; connections; seconds until
-    line and headers are there, and of silence within a body.
+    line and headers are there, of silence within a body, and until something of an answer is taken.
     """
 
     url: int
@@ -26,6 +26,7 @@ class Bounds(NamedTuple):
     connections: int
     head_seconds: float
     body_seconds: float
+    write_seconds: float
 
 
 class NotAccepted(Exception):  # noqa: N818 - it becomes an answer
@@ -45,6 +46,7 @@ def bounded(settings: AccessSettings, added: Sequence[tuple[bytes, bytes]]) -> t
         settings.max_connections,
         settings.head_seconds,
         settings.body_seconds,
+        settings.write_seconds,
     )
 
     class Bounded(BoundedProtocol):
@@ -67,6 +69,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head = 0
         self._refusal: NotAccepted | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
         self._heard = self.loop.time()
         if len(self.connections) > self.bounds.connections:
             self._refuse(503, "too-many-connections", "too many connections: try again later")
@@ -78,7 +81,24 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer:
             self._timer.cancel()
             self._timer = None
+        self._go_on()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client leaves unread what is sent to it: for so long, and then it is gone."""
+        super().pause_writing()
+        patience = self.bounds.write_seconds
+        self._stalled = self._stalled or self.loop.call_later(patience, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It has read some."""
+        self._go_on()
+        super().resume_writing()
+
+    def _go_on(self) -> None:
+        if self._stalled:
+            self._stalled.cancel()
+            self._stalled = None
 
     def data_received(self, data: bytes) -> None:
         """Some bytes, of one request or of several."""

@@ -7,10 +7,11 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from aggregates.lead.replay import Told, known, replay
+from aggregates.lead.telling import event_json
 from api.history_reads import HistoryRead, read_history
 from api.openapi import problems
 from api.reading import Instant, Page, allowed, at_most, decode_cursor, listed
-from api.replay_json import HistoryEvents, ReplaySteps, event_json, step_json
+from api.replay_json import HistoryEvents, ReplaySteps, step_json
 from api.service import Service
 from commands.caller import Principal
 

@@ -1,20 +1,16 @@
 """Events and steps of a lead as JSON, and their schemas: masked, times in the company's zone."""
 
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
 
-from aggregates.event import Meta
-from aggregates.lead.replay import Step, Told, says
+from aggregates.lead.replay import Step
+from aggregates.lead.telling import caused, plain
 from aggregates.lead.timer_changes import TimerChange
 from aggregates.lead.timers import Timer
-from aggregates.lead.wording import Others, who
 
 
 class _Shape(BaseModel):
@@ -129,22 +125,6 @@ class ReplaySteps(_Page):
     items: list[ReplayStep]
 
 
-def event_json(told: Told, zone: ZoneInfo, others: Others) -> dict[str, Any]:
-    """An event as HistoryEvent has it."""
-    recorded = told.recorded
-    values = {
-        "position": recorded.position,
-        "version": recorded.version,
-        "topic": told.topic,
-        "occurred_at": recorded.event.occurred_at,
-        "recorded_at": recorded.recorded_at,
-        **_caused(told.meta),
-        "erased": told.erased,
-        "data": says(recorded.event, others),
-    }
-    return {name: plain(value, zone) for name, value in values.items()}
-
-
 def step_json(step: Step, zone: ZoneInfo) -> dict[str, Any]:
     """A step as ReplayStep has it."""
     values = {
@@ -154,7 +134,7 @@ def step_json(step: Step, zone: ZoneInfo) -> dict[str, Any]:
         "in_words": step.in_words,
         "occurred_at": step.occurred_at,
         "recorded_at": step.recorded_at,
-        **_caused(step.meta),
+        **caused(step.meta),
         "erased": step.erased,
         "changes": {name: change._asdict() for name, change in step.changes.items()},
         "timers": [_turned(change) for change in step.timers],
@@ -162,16 +142,6 @@ def step_json(step: Step, zone: ZoneInfo) -> dict[str, Any]:
         "says": step.says,
     }
     return {name: plain(value, zone) for name, value in values.items()}
-
-
-def _caused(meta: Meta) -> dict[str, Any]:
-    return {
-        "actor": meta.actor,
-        "who": who(meta.actor),
-        "command_id": meta.command_id,
-        "correlation_id": meta.correlation_id or meta.command_id,
-        "causation_id": meta.causation_id or meta.command_id,
-    }
 
 
 def _turned(change: TimerChange) -> dict[str, Any]:
@@ -185,18 +155,3 @@ def _turned(change: TimerChange) -> dict[str, Any]:
 
 def _clock(timer: Timer) -> dict[str, Any]:
     return {name: getattr(timer, name) for name in Clock.model_fields}
-
-
-def plain(value: Any, zone: ZoneInfo) -> Any:
-    """A value, masked already, as msgspec writes it down like any other of the API's."""
-    if isinstance(value, datetime):
-        return value.astimezone(zone)
-    if isinstance(value, Decimal):
-        return f"{value:.2f}"
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name), zone) for f in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(name): plain(inner, zone) for name, inner in value.items()}
-    if isinstance(value, list | tuple | frozenset):
-        return [plain(inner, zone) for inner in value]
-    return value

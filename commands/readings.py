@@ -1,11 +1,12 @@
-"""Puts on record who reads the history of a lead, ahead of the answer (R117)."""
+"""Puts on record who reads the history of a lead, or of all, ahead of the answer (R117)."""
 
+from collections.abc import Callable
 from functools import partial
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from aggregates.access.readings import Readings, evolve, read, readings_id
-from aggregates.event import Meta
+from aggregates.access.readings import Readings, evolve, follow, read, readings_id
+from aggregates.event import Event, Meta
 from aggregates.values import local_date
 from commands.caller import Principal
 from commands.loop import CommandLoop, Intent, by_state
@@ -21,9 +22,14 @@ class ReadingRecords:
 
     async def record(self, reader: Principal, lead: UUID, what: str) -> None:
         """Record that a person reads `what` of a lead. Raises Unavailable: then show nothing."""
+        await self._note(reader, partial(read, lead=lead, what=what, by=reader.name))
+
+    async def record_feed(self, reader: Principal, after: int) -> None:
+        """Record that a person follows the change feed from behind a position. As `record`."""
+        await self._note(reader, partial(follow, after=after, by=reader.name))
+
+    async def _note(self, reader: Principal, decide: Callable[..., list[Event]]) -> None:
         now = self._clock.now()
-        decide = partial(read, now=now, lead=lead, what=what, by=reader.name)
         stream = readings_id(reader.name, local_date(now, self._zone))
-        await self._loop.run(
-            Intent(stream, by_state(decide), Meta(reader.caller.actor, uuid4()), b"")
-        )
+        meta = Meta(reader.caller.actor, uuid4())
+        await self._loop.run(Intent(stream, by_state(partial(decide, now=now)), meta, b""))

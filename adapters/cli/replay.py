@@ -10,9 +10,10 @@ import msgspec
 import typer
 
 from aggregates.lead.replay import Step
+from aggregates.lead.telling import plain
 from aggregates.lead.timer_changes import TimerChange
 from aggregates.values import local_time
-from api.replay_json import plain, step_json
+from api.replay_json import step_json
 
 WIDTH = 100
 NOTHING = "(none)"

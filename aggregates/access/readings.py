@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID, uuid5
 
-from aggregates.access.events import HistoryRead
+from aggregates.access.events import FeedOpened, HistoryRead
 from aggregates.event import Event
 
 READERS = UUID("9d0b7a52-1c6e-4f0d-8a0a-2f6a7f1f3c58")
@@ -31,3 +31,8 @@ def evolve(readings: Readings, _: Event) -> Readings:
 def read(_: Readings, *, now: datetime, lead: UUID, what: str, by: str) -> list[Event]:
     """Note that a lead's history was read; each time counts."""
     return [HistoryRead(occurred_at=now, lead=lead, what=what, by=by)]
+
+
+def follow(_: Readings, *, now: datetime, after: int, by: str) -> list[Event]:
+    """Note that the change feed is followed from behind a position."""
+    return [FeedOpened(occurred_at=now, after=after, by=by)]

@@ -288,6 +288,14 @@ EXAMPLES: Sequence[Event] = (
     n.NotificationRetried(occurred_at=LATER, recipient="chen", channel="email"),
     n.NotificationRead(occurred_at=LATER, recipient="chen"),
     a.HistoryRead(occurred_at=AT, lead=OTHER, what="events", by="auditor"),
+    a.FeedOpened(occurred_at=AT, after=7, by="auditor"),
+    a.WebhookChanged(
+        occurred_at=AT,
+        change="disabled",
+        url="https://crm.example.com/leadlog",
+        by="process:webhooks",
+        reason="gone",
+    ),
     p.ContactRevealed(occurred_at=AT, field="phone", purpose="回访", by="chen"),
     p.PersonalDataErased(
         occurred_at=AT,

@@ -24,6 +24,8 @@ from commands.lead.entry import CaptureLead
 from commands.lead_loop import LeadLoop
 from commands.leads import LeadCommands
 
+FEED = "/v1/events"
+"""It has no end, and this client waits for it: it is asked for what is there."""
 PHONE, EMAIL = "13912345678", "zhang.wei@example.cn"
 CUSTOMER = {
     "customer": "A科技有限公司",
@@ -67,6 +69,10 @@ class Api:
     ) -> Response:
         """A request; `role` None sends no token."""
         headers = dict(options.pop("headers", {}))
+        if path == FEED:
+            path += "?after=0&follow=false"
+        elif path.startswith(f"{FEED}?") and "follow=" not in path:
+            path += "&follow=false" if "after=" in path else "&follow=false&after=0"
         if role:
             headers.setdefault("Authorization", f"Bearer {self.token(role)}")
         return await self._client.request(method, path, headers=headers, **options)

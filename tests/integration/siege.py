@@ -160,6 +160,7 @@ def _parameters(target: Target) -> Mapping[str, list[str]]:
     ]  # fmt: skip
     texts = [target.id, target.code, "wu", "west", "li"]
     return {
+        "after": ["0", "7"],
         "as_of": [far, "2024-01-01T00:00:00Z"],
         "as_known": [far],
         "at_position": ["999999", "12"],
@@ -173,6 +174,7 @@ def _parameters(target: Target) -> Mapping[str, list[str]]:
         "dimension": ["owner", "team", "attribute:微信", "source,owner"],
         "disposition": ["open", "converted"],
         "due_before": [far],
+        "follow": ["false"],
         "follow_up": [target.code],
         "from": ["2024-01-01", "1"],
         "incomplete": ["true"],
@@ -202,6 +204,7 @@ def _parameters(target: Target) -> Mapping[str, list[str]]:
         "supervisor": texts,
         "team": texts,
         "to": ["2199-01-01", "9"],
+        "topic": ["lead.*", "directory.person-added"],
         "unassigned": ["true", "false"],
         "unread": ["true", "false"],
         "until": ["2024-06-01"],

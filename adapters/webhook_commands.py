@@ -1,0 +1,22 @@
+"""What administrators do with webhooks, on one database: made in one place."""
+
+from contextlib import AsyncExitStack
+
+from adapters.company import Company
+from adapters.postgres.codec import EVENT_TYPES
+from adapters.postgres.webhook_store import PostgresWebhooks
+from adapters.settings import Settings
+from adapters.webhook_sender import sender_by
+from adapters.write_side import WriteSide
+from commands.webhooks import WebhookCommands, WebhookRecords
+
+
+def webhooks_by(
+    dsn: str, settings: Settings, company: Company, own: WriteSide, stack: AsyncExitStack
+) -> WebhookCommands:
+    """The commands, whose connections close with `stack`."""
+    store, sender = PostgresWebhooks(dsn, most=settings.webhooks), sender_by(settings, company)
+    stack.push_async_callback(store.close)
+    stack.push_async_callback(sender.close)
+    records = WebhookRecords(own.log, own.clock)
+    return WebhookCommands(store, sender, records, own.clock, tuple(EVENT_TYPES))
