@@ -1,13 +1,18 @@
-"""What the program logs: to stderr, without contact details (A4)."""
+"""What the program logs: to stderr, without contact details (A4), as text or as JSON lines."""
 
 import logging
 import re
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 
 from aggregates.privacy import without_contacts
+from commands import correlation
+
+FIELDS = {"time", "level", "logger", "message", "exception", "stack_info"}
 
 # PostgreSQL quotes there the row that it refuses, or what it was given, with the line breaks in it.
 # Where the text of an error is all there is, what follows is cut, up to the next traceback's head.
@@ -23,19 +28,61 @@ class Discreet(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as text: of a database's error only the first line."""
-        text = super().format(record)
-        for error in _errors(record):
-            if said := error.diag.message_primary:
-                text = said.join(_written(error).split(text))
-                text = text.replace(repr(error), repr(type(error)(said)))  # as asyncio tells it
-        return without_contacts(_QUOTES.sub("", text))
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        ids = "".join(f" {name}={value}" for name, value in _ids().items())
+        text = _discreet(super().format(record), record)
+        return f"{at} {record.levelname} {record.name}{ids}: {text}"
 
 
-def log_discreetly() -> None:
-    """Let every logger of this process write warnings and errors this way."""
+def log_discreetly(style: str = "text", level: str = "warning") -> None:
+    """Let every logger of this process write this way, from `level` on, as text or as JSON.
+
+    Below warnings only our own are heard: a library may write an address with a secret in it.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Discreet())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    handler.setFormatter(_json() if style == "json" else Discreet())
+    least = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=max(least, logging.WARNING), handlers=[handler], force=True)
+    logging.getLogger("leadlog").setLevel(least)
+
+
+def _json() -> logging.Formatter:
+    """One object a line: time, level, logger, message, ids, exception."""
+    from pythonjsonlogger.json import JsonFormatter  # noqa: PLC0415 - where it is wanted
+
+    class DiscreetJson(JsonFormatter):
+        def add_fields(
+            self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
+        ) -> None:
+            super().add_fields(log_data, record, message_dict)
+            for name in log_data.keys() - FIELDS:  # what a library adds, we cannot vouch for
+                del log_data[name]
+            for name in log_data.keys() & {"message", "exception", "stack_info"}:
+                log_data[name] = _discreet(str(log_data[name]), record)
+            log_data |= _ids()
+
+    names = {"levelname": "level", "name": "logger", "exc_info": "exception"}
+    return DiscreetJson(
+        ("levelname", "name", "message"),
+        rename_fields=names,
+        timestamp="time",
+        json_ensure_ascii=False,
+    )
+
+
+def _ids() -> dict[str, str]:
+    """What the record belongs to, as far as it is known: request and command."""
+    request, command = correlation.correlation.get(), correlation.command_id.get()
+    ids = {"correlation_id": request and request.id, "command_id": command}
+    return {name: str(value) for name, value in ids.items() if value}
+
+
+def _discreet(text: str, record: logging.LogRecord) -> str:
+    for error in _errors(record):
+        if said := error.diag.message_primary:
+            text = said.join(_written(error).split(text))
+            text = text.replace(repr(error), repr(type(error)(said)))  # as asyncio tells it
+    return without_contacts(_QUOTES.sub("", text))
 
 
 def _written(error: psycopg.Error) -> re.Pattern[str]:

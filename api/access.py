@@ -71,6 +71,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "privacy.accesses": _LEAD | {AUDITOR},
     "privacy.erasures": frozenset({ADMIN, AUDITOR}),
     "audit.read": frozenset({ADMIN, AUDITOR}),
+    "metrics.read": frozenset({ADMIN, ANALYST, AUDITOR}),
+    "webhooks.read": frozenset({ADMIN, AUDITOR}),
+    "webhooks.change": frozenset({ADMIN}),
     "report.read": _LEAD | {MARKETING, ANALYST, AUDITOR},
 }
 

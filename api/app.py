@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from uuid import UUID
 
@@ -13,20 +14,26 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from adapters import tracing
 from adapters.channels import ChannelStore
 from adapters.company import Company, open_company
 from adapters.erasure_list import note_erasure
+from adapters.event_feed import PostgresFeed
+from adapters.health import ServiceHealth
 from adapters.holiday_calendar import PublicHolidays
+from adapters.measures import LOOP_LAG, REQUEST_SECONDS, REQUESTS
 from adapters.message_texts import MessageTexts
 from adapters.oidc import OidcIssuer
 from adapters.postgres.attachments import AttachmentStore
 from adapters.postgres.builds import ensure_live
+from adapters.postgres.codec import EVENT_TYPES
 from adapters.postgres.proof_reads import PostgresProofs
 from adapters.postgres.reads import PostgresReads
 from adapters.postgres.tables import connect
 from adapters.sessions import SessionStore
 from adapters.settings import Settings, StartupError
 from adapters.tokens import TokenStore
+from adapters.webhook_commands import webhooks_by
 from adapters.write_side import open_write_side
 from api import (
     attachment_reads,
@@ -36,12 +43,14 @@ from api import (
     clean_up,
     directory,
     duplicates,
+    feed,
     hand_over,
     health,
     intake,
     intervals,
     lead_reads,
     leads,
+    metrics,
     notifications,
     openapi,
     people_tokens,
@@ -57,13 +66,16 @@ from api import (
     session,
     sla,
     tasks,
+    webhooks,
 )
 from api.auth import Credentials, Doorkeeper
 from api.company_json import SCHEMAS
 from api.federated import Federated
+from api.feed_limits import FeedLimits
 from api.headers import SafeAnswers
 from api.limits import BodyLimit
 from api.service import Service
+from api.telemetry import Observed, watch_loop
 from api.throttle import FailedLogins
 from commands.access import CreateToken, RevokeTokens
 from commands.directory import WIRING as COMPANY_WIRING
@@ -76,6 +88,7 @@ from commands.notifications import NotificationCommands
 from commands.readings import ReadingRecords
 from commands.register import Registry
 from commands.reviews import CloseReview, ReviewCommands
+from commands.webhooks import COMMANDS as WEBHOOK_COMMANDS
 from projections.catalogue import PROJECTIONS
 
 logger = logging.getLogger("leadlog.api")
@@ -114,6 +127,7 @@ def create_app(settings: Settings, dsn: str) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         reads.open()
+        opened.callback(asyncio.create_task(watch_loop(LOOP_LAG.observe)).cancel)
         async with opened:
             yield
 
@@ -128,6 +142,8 @@ def create_app(settings: Settings, dsn: str) -> FastAPI:
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # nothing exports it
     )
+    app.state.health = service.health
+    app.state.feed = service.feed
     _mount(app, service, channels, settings)
     app.add_middleware(
         BodyLimit,
@@ -148,7 +164,8 @@ def _service(
     files, holidays = AttachmentStore(dsn), PublicHolidays()
     proof_reads = PostgresProofs(dsn, patience=settings.position_wait_seconds)
     tokens, sessions = TokenStore(dsn), _sessions(settings, dsn)
-    for part in (files, proof_reads, sessions, tokens):
+    telling, following = ServiceHealth(settings, dsn), PostgresFeed(dsn)
+    for part in (files, following, proof_reads, sessions, telling, tokens):
         opened.push_async_callback(part.close)
 
     async def end_access(person: str) -> None:
@@ -177,6 +194,11 @@ def _service(
         reads=reads,
         proofs=proof_reads,
         files=files,
+        feed=following,
+        feed_limits=_feed_limits(settings),
+        topics=EVENT_TYPES,
+        webhooks=webhooks_by(dsn, settings, company, own, opened),
+        health=telling,
         clock=clock,
         page_limit=settings.page_limit,
         attachment_limit=settings.max_attachment_bytes,
@@ -204,6 +226,14 @@ def _doorkeeper(
         failed,
         cookie=_cookie(settings),
         rate=settings.requests_per_second,
+    )
+
+
+def _feed_limits(settings: Settings) -> FeedLimits:
+    return FeedLimits(
+        total=settings.feed_connections,
+        each=settings.feed_connections_per_person,
+        heartbeat=settings.feed_heartbeat_seconds,
     )
 
 
@@ -240,17 +270,38 @@ def _guard(app: FastAPI, settings: Settings) -> None:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=("GET", "POST", "DELETE"),
-            allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "If-Match"),
-            expose_headers=("ETag", "Leadlog-Position", "Location", "Retry-After"),
+            allow_headers=(
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "If-Match",
+                "Last-Event-ID",
+                "Traceparent",
+                "X-Correlation-ID",
+            ),
+            expose_headers=(
+                "ETag",
+                "Leadlog-Position",
+                "Location",
+                "Retry-After",
+                "X-Correlation-ID",
+            ),
             max_age=600,
         )
     inner = app.build_middleware_stack
     uploads = {re.compile(attachments.PATH): settings.upload_seconds}
 
     def stack() -> ASGIApp:
-        return SafeAnswers(inner(), settings.request_seconds, uploads)
+        safe = SafeAnswers(inner(), settings.request_seconds, uploads)
+        trace = partial(tracing.span, "request") if settings.otlp else None
+        return Observed(safe, _note_request, lambda: app.state.health.draining, trace)
 
     app.build_middleware_stack = stack  # type: ignore[method-assign]
+
+
+def _note_request(method: str, route: str, status: int, seconds: float) -> None:
+    REQUESTS.add(method, route, str(status))
+    REQUEST_SECONDS.observe(seconds, method, route)
 
 
 def _mount(app: FastAPI, service: Service, channels: ChannelStore, settings: Settings) -> None:
@@ -263,6 +314,8 @@ def _mount(app: FastAPI, service: Service, channels: ChannelStore, settings: Set
     app.include_router(session.router(service, _cookie(settings)))
     app.router.routes.extend((*reviews.routes(service), *clean_up.routes(service)))
     app.router.routes.extend((*notifications.routes(service), *privacy.routes(service)))
+    app.router.routes.extend(webhooks.routes(service))
+    app.include_router(metrics.router(service, is_open=settings.metrics_open))
     for router in (
         lead_reads.router,
         duplicates.router,
@@ -283,12 +336,14 @@ def _mount(app: FastAPI, service: Service, channels: ChannelStore, settings: Set
         clean_up.router,
         privacy.router,
         proofs.router,
+        feed.router,
+        webhooks.router,
         health.router,
     ):
-        app.include_router(router(service))
+        app.router.routes.extend(router(service).routes)
     commands: Sequence[type[Command]] = (
         *WIRING, *COMPANY_WIRING, HandOverPerson, CaptureLeads, Submission, CloseReview,
-        *notifications.COMMANDS, CreateToken, RevokeTokens,
+        *notifications.COMMANDS, CreateToken, RevokeTokens, *WEBHOOK_COMMANDS,
     )  # fmt: skip
     answers = {
         "Captures": batch.RESULTS,
@@ -298,6 +353,7 @@ def _mount(app: FastAPI, service: Service, channels: ChannelStore, settings: Set
         "Session": session.SESSION,
         "Revealed": privacy.REVEALED,
         **people_tokens.SCHEMAS,
+        **webhooks.SCHEMAS,
     }
     openapi.document(
         app, lambda: {**openapi.schemas(commands), **SCHEMAS, **review_json.SCHEMAS, **answers}

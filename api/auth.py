@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -10,6 +11,7 @@ from starlette.types import Scope
 from api.forgery import SAFE, require_own_page
 from api.problems import Problem
 from api.throttle import FailedLogins
+from commands import correlation
 from commands.access import Ended, Forged, Issued, Opened, Unproven
 from commands.caller import Principal
 from commands.register import Registry
@@ -114,7 +116,18 @@ class Doorkeeper:
         if proof.by_cookie and scope["method"] not in SAFE:
             require_own_page(headers, proof.secret)
         self._count(principal.name)
-        return principal
+        named = correlation.given()
+        return replace(principal, correlation_id=named) if named else principal
+
+    async def remain(self, headers: Headers) -> Principal:
+        """The caller, as of now, of a request that was admitted and goes on; 401 when they may not.
+        It is no new request and no guess, so no limit counts here: none may keep anybody in.
+        """
+        proof = self.proof(headers)
+        try:
+            return await self._owner(proof)
+        except Unproven as error:
+            raise _ended(proof, error) from None
 
     def note_failure(self, scope: Scope) -> None:
         """A secret of another kind was wrong; the problem 429 when that happens too often."""
@@ -148,18 +161,18 @@ class Doorkeeper:
         client = _address(scope)
         if self._failed.too_many(client) and not proof.by.familiar(proof.secret):
             raise self._failed.refusal()
-        why = WRONG_SESSION if proof.by_cookie else WRONG
         try:
-            found = await proof.by.principal(proof.secret)
-            if found:
-                return await self._today(found)
-            is_guess = True
+            return await self._owner(proof)
         except Unproven as error:
-            is_guess = isinstance(error, Forged)
-            why = str(error) or why
-        if is_guess:
-            self._failed.note(client)
-        raise _unauthorised(why, "invalid_token")
+            if isinstance(error, Forged):
+                self._failed.note(client)
+            raise _ended(proof, error) from None
+
+    async def _owner(self, proof: Proof) -> Principal:
+        found = await proof.by.principal(proof.secret)
+        if found is None:
+            raise Forged
+        return await self._today(found)
 
     async def _today(self, principal: Principal) -> Principal:
         """With the role that the directory gives them now; Ended for those who left.
@@ -191,6 +204,11 @@ def _address(scope: Scope) -> str:
     """Where a request comes from; a listed proxy may have said so."""
     client = scope.get("client")
     return client[0] if client else ""
+
+
+def _ended(proof: Proof, error: Unproven) -> Problem:
+    why = str(error) or (WRONG_SESSION if proof.by_cookie else WRONG)
+    return _unauthorised(why, "invalid_token")
 
 
 def _unauthorised(detail: str, error: str | None = None) -> Problem:

@@ -12,15 +12,26 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
+from aggregates.refusal import Refusal
 from api.access import require
-from api.problems import bad_parameter, invalid
+from api.problems import Problem, bad_parameter, invalid
 from api.service import Service
 from commands.caller import Principal
 from commands.fields import Command
+from commands.loop import CommandReused, Contended, VersionMismatch
+from commands.ports import Unavailable
 
 C = TypeVar("C", bound=Command)
 
 _ETAG = re.compile(rb'"(\d{1,18})"')
+_OUTCOMES: Mapping[type[Exception], str] = {
+    Refusal: "refused",
+    Problem: "refused",
+    CommandReused: "refused",
+    VersionMismatch: "conflict",
+    Contended: "conflict",
+    Unavailable: "unavailable",
+}
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 
 
@@ -41,13 +52,16 @@ class Call(Generic[C]):
 
 
 class Answer:
-    """A JSON body with its status and headers."""
+    """A JSON body with its status and headers. `repeated`: the command was carried out before."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "headers", "repeated", "status")
 
-    def __init__(self, body: bytes, status: int = 200, **headers: str) -> None:
+    def __init__(
+        self, body: bytes, status: int = 200, *, repeated: bool = False, **headers: str
+    ) -> None:
         self.body = body
         self.status = status
+        self.repeated = repeated
         self.headers = headers
 
 
@@ -85,7 +99,13 @@ class CommandRoute(APIRoute):
             raise bad_parameter("query", "is empty for a command: everything is in its body")
         command = self._parsed(await read_body(receive))
         ref = scope["path_params"].get("ref", "")
-        answer = await self._handle(Call(ref, principal, command, headers))
+        try:
+            answer = await self._handle(Call(ref, principal, command, headers))
+        except Exception as error:
+            self._service.health.note_command(self._action, _outcome(error))
+            raise
+        done = "repeated" if answer.repeated else "accepted"
+        self._service.health.note_command(self._action, done)
         await send_json(send, answer)
 
     def _parsed(self, body: bytes) -> Any:
@@ -97,6 +117,12 @@ class CommandRoute(APIRoute):
 
 async def _handled_below() -> None:
     """Stands where FastAPI wants an endpoint to document."""
+
+
+def _outcome(error: Exception) -> str:
+    """What became of a command that ended in an exception, in a word."""
+    kinds = (kind for kind in type(error).__mro__ if kind in _OUTCOMES)
+    return next((_OUTCOMES[kind] for kind in kinds), "failed")
 
 
 async def read_body(receive: Receive) -> bytes:

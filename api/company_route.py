@@ -79,6 +79,7 @@ async def shown(
     return Answer(
         msgspec.json.encode(body),
         status,
+        repeated=reply.repeated,
         ETag=f'"{reply.state.version}"',
         Leadlog_Position=str(position),
         **headers,

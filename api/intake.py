@@ -18,6 +18,7 @@ from api import openapi
 from api.command_route import Answer, idempotency_key, read_body, send_json
 from api.problems import Problem, invalid, not_found
 from api.service import Service
+from commands import correlation
 from commands.caller import Channel
 from commands.lead.intake import Submission
 
@@ -80,7 +81,7 @@ class Intake(APIRoute):
         reply = await self._service.commands.execute(
             submission.capture(channel.source),
             lead=None,
-            caller=channel.caller,
+            caller=channel.caller(correlation.given()),
             key=key or await self._channels.submission(channel, submission.said()),
         )
         await send_json(send, Answer(msgspec.json.encode({"receipt": reply.state.id}), 201))

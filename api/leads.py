@@ -124,6 +124,7 @@ async def _shown(
     return Answer(
         lead_json(reply.state, service.zone, others),
         status,
+        repeated=reply.repeated,
         ETag=f'"{reply.state.version}"',
         Leadlog_Position=str(position),
         **headers,

@@ -19,7 +19,9 @@ from aggregates.directory.scope import Scope
 from aggregates.event import Recorded
 from aggregates.lead.replay import Told
 from api.auth import Doorkeeper, Sessions, Tokens
+from api.feed_limits import FeedLimits
 from commands.directory import DirectoryCommands
+from commands.feed import EventFeed
 from commands.hand_over import HandOvers
 from commands.holidays import Holidays
 from commands.leads import LeadCommands
@@ -28,6 +30,7 @@ from commands.ports import Clock
 from commands.readings import ReadingRecords
 from commands.register import Registry
 from commands.reviews import ReviewCommands
+from commands.webhooks import WebhookCommands
 
 
 class Reads(Protocol):
@@ -204,10 +207,6 @@ class Reads(Protocol):
         """A position, what stands behind a row of a report, and `after` of the next page."""
         ...
 
-    async def condition(self) -> Mapping[str, Any]:
-        """How the database and the read models are."""
-        ...
-
 
 class Proofs(Protocol):
     """What proves the log. Every method raises Unavailable as the reads do."""
@@ -237,6 +236,27 @@ class Files(Protocol):
         ...
 
 
+class Health(Protocol):
+    """How the service is, and what it has counted."""
+
+    ready_lag_seconds: float
+    seal_seconds: float
+    draining: bool
+    """It is about to stop listening."""
+
+    async def signs(self) -> Mapping[str, Any]:
+        """How the database and the work on it are; Unavailable says what is wrong instead."""
+        ...
+
+    async def metrics(self) -> bytes:
+        """Everything that is counted and measured, in the text format of Prometheus."""
+        ...
+
+    def note_command(self, kind: str, outcome: str) -> None:
+        """A command was accepted, repeated, refused, in conflict, unavailable, or failed."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """Everything that a route needs."""
@@ -258,6 +278,11 @@ class Service:
     reads: Reads
     proofs: Proofs
     files: Files
+    feed: EventFeed
+    feed_limits: FeedLimits
+    topics: Collection[str]
+    webhooks: WebhookCommands
+    health: Health
     clock: Clock
     page_limit: int
     attachment_limit: int

@@ -29,11 +29,13 @@ class Principal:
 
     name: str
     role: str
+    correlation_id: UUID | None = None
+    """What their request names as the intent that it belongs to."""
 
     @property
     def caller(self) -> Caller:
         """The person as the caller of a command."""
-        return Caller(f"user:{self.name}")
+        return Caller(f"user:{self.name}", self.correlation_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,6 @@ class Channel:
     source: str
     per_minute: int
 
-    @property
-    def caller(self) -> Caller:
+    def caller(self, correlation_id: UUID | None) -> Caller:
         """The channel as the caller of a command."""
-        return Caller(f"process:intake/{self.name}")
+        return Caller(f"process:intake/{self.name}", correlation_id)

@@ -25,6 +25,7 @@ from weakref import WeakValueDictionary
 
 from aggregates.event import Event, Meta
 from aggregates.refusal import Refusal
+from commands import correlation
 from commands.ports import (
     UNCONTESTED,
     Appended,
@@ -171,6 +172,7 @@ class CommandLoop(Generic[S]):
 
     async def run(self, intent: Intent[S]) -> Reply[S]:
         """Carry an intent out. Raises Refusal, VersionMismatch, CommandReused or Unavailable."""
+        correlation.command_id.set(intent.meta.command_id)
         async with self._turn(intent.stream):
             if not intent.marks:
                 return await self._run(intent)

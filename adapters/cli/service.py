@@ -10,9 +10,14 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Self
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 
 from adapters.cli.serve import PARENT
 from adapters.database import Database
@@ -21,14 +26,15 @@ from adapters.http_protocol import bounded
 from adapters.people import first_administrator
 from adapters.settings import Settings, StartupError
 from adapters.simulated import going_by
+from adapters.tracing import exporting
 from api.app import create_app
 from api.headers import PLAIN
+from api.service import Health
 
 logger = logging.getLogger("leadlog.serve")
 
 LOOK_SECONDS = 0.5
 STOP_SECONDS = 15
-DRAIN_SECONDS = 10
 BACKLOG = 2048
 
 
@@ -58,10 +64,14 @@ def _serve(
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_keep_alive=settings.keep_alive_seconds,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_graceful_shutdown=settings.drain_seconds,
     )
-    with _Keeper(settings, database, with_worker=with_worker):
-        _Announced(config).run(sockets=[listener])
+    with (
+        exporting(settings.otlp, "leadlog-api"),
+        _Keeper(settings, database, with_worker=with_worker) as keeper,
+    ):
+        server = _Server(config, service.state.health, settings.unready_seconds, keeper.end_now)
+        server.run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -74,14 +84,43 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-class _Announced(uvicorn.Server):
-    """Says where it listens once it does, with a port of 0 too."""
+class _Server(uvicorn.Server):
+    """Says where it listens once it does, with a port of 0 too, and ends by and by.
+
+    At the first signal it is not ready any more, after `unready` seconds it listens no more, then
+    finishes what is under way. At the second one it calls `end_now`.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, health: Health, unready: float, end_now: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._health, self._unready, self._end_now = health, unready, end_now
+        self._ending: tuple[float, int] | None = None
+
+    def handle_exit(self, sig: int, _: FrameType | None) -> None:
+        """A signal has come."""
+        if self._ending:
+            self._end_now()
+        self._health.draining = True
+        self._ending = time.monotonic() + self._unready, sig
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: whether to listen no more."""
+        if self._ending and time.monotonic() >= self._ending[0]:
+            super().handle_exit(self._ending[1], None)
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         for server in getattr(self, "servers", ()):
             host, port = server.sockets[0].getsockname()[:2]
             print(f"leadlog serves http://{host}:{port}", flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        assert isinstance(self.config.app, FastAPI)
+        self.config.app.state.feed.end()  # its answers never end by themselves
+        await super().shutdown(sockets)
 
 
 class _Keeper:
@@ -98,14 +137,23 @@ class _Keeper:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="leadlog-keeper", daemon=True)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
         if self._child:
             _end(self._child)
+
+    def end_now(self) -> None:
+        """End the worker, the embedded database and this process at once."""
+        self._stop.set()
+        if self._child:
+            self._child.kill()
+        self._database.close()
+        os._exit(1)
 
     def _keep(self) -> None:
         while True:

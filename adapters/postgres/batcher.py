@@ -6,6 +6,7 @@ While one batch is being worked on, the next gathers; a lone caller never waits 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from contextvars import Context
 from typing import Generic, TypeVar
 
 from commands.ports import Unavailable
@@ -44,7 +45,8 @@ class Batcher(Generic[In, Out]):
         future: asyncio.Future[Out] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._worker is None:
-            self._worker = asyncio.create_task(self._run())
+            # It works for many callers: nothing of the first one's context is its own.
+            self._worker = asyncio.create_task(self._run(), context=Context())
         return await future
 
     async def drain(self) -> None:

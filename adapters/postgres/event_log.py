@@ -4,6 +4,7 @@ All appends that wait in this process become one transaction in one round trip; 
 wait become one query, on a connection of their own so that they never queue behind a commit.
 """
 
+import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,9 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from adapters import tracing
 from adapters.keyring import LeadKey, LostKeyError, keyring
+from adapters.measures import APPEND_BATCH, APPEND_SECONDS, APPENDS
 from adapters.postgres.batcher import Batcher
 from adapters.postgres.codec import IS_SEALED, encode, encode_meta
 from adapters.postgres.encryption import opened, sealer
@@ -42,6 +45,11 @@ LOAD = (
     "SELECT stream, NULL::bigint, NULL::text, wrapped FROM privacy.keys WHERE stream = ANY (%b)"
     " UNION ALL (SELECT originator_id, originator_version, topic, state FROM log.leadlog_events"
     " WHERE originator_id = ANY (%b)) ORDER BY 1, 2 NULLS FIRST"
+)
+CAUSE = (
+    "SELECT coalesce(meta ->> 'correlation_id', meta ->> 'command_id')::uuid"
+    " FROM (SELECT convert_from(state, 'UTF8')::jsonb -> 'meta' AS meta FROM log.leadlog_events"
+    " WHERE originator_id = %b AND originator_version = %b) e"
 )
 KEYS = "SELECT stream, wrapped FROM privacy.keys WHERE stream = ANY (%b)"
 FIND = (
@@ -116,6 +124,7 @@ class GroupCommitter:
         new_keys = [(i, *key) for i, item in enumerate(batch, 1) for key in item.new_keys.items()]
         keepers, keyed, wrapped = zip(*new_keys, strict=True) if new_keys else ((), (), ())
         now = self._simulated_now() if self._simulated_now else None
+        begun = time.perf_counter()
         rows = await self._session.rows(
             APPEND,
             (
@@ -126,6 +135,9 @@ class GroupCommitter:
                 *map(list, (claimants, marks, known, keepers, keyed, wrapped)),
             ),
         )
+        APPEND_SECONDS.observe(time.perf_counter() - begun)
+        APPEND_BATCH.observe(len(batch))
+        APPENDS.count(outcome for _, outcome, *_ in rows)
         outcomes = {nr: Appended(Outcome(kind), pos, at) for nr, kind, pos, at in rows}
         return [outcomes[nr] for nr in range(1, len(batch) + 1)]
 
@@ -163,6 +175,19 @@ class PostgresEventLog:
         A key that is remembered is the stream's as long as its version is `after`: what destroys
         it is an event. One that is made is a conflict where the stream has, or had, a key by now.
         """
+        if not tracing.is_on():
+            return await self._append(new)
+        with tracing.span("append", await self._cause(new), by=new.meta.actor.partition(":")[0]):
+            return await self._append(new)
+
+    async def _cause(self, new: NewEvents) -> UUID | None:
+        """The trace of an append that nobody waits for: a process answers the event before it."""
+        if tracing.is_under_way():
+            return None
+        rows = await self._reads.rows(CAUSE, (new.stream, new.after))
+        return rows[0][0] if rows else new.meta.correlation_id or new.meta.command_id
+
+    async def _append(self, new: NewEvents) -> Appended:
         key, wrapped = await self._key_for(new)
         done = await self._committer.append(
             StoredAppend(

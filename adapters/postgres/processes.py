@@ -8,6 +8,7 @@ early. After a lost connection a process begins again, with growing pauses, unti
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import uvloop
 from psycopg import AsyncConnection, sql
 
 from adapters.company import Company
+from adapters.measures import FAILURES, STEP_SECONDS
 from adapters.postgres import leases
 from adapters.postgres.leases import Pauses
 from adapters.postgres.log_reader import HEAD
@@ -155,6 +157,7 @@ async def _run(name: str, duty: Duty, dsn: str, company: Company, stop: threadin
             await _spell(name, duty, dsn, company, stop)
         except (psycopg.Error, Unavailable) as error:
             pause = pauses.next()
+            FAILURES.add(f"process:{name}")
             logger.warning("%s: the database lets us down, again in %.1f s: %s", name, pause, error)
             await asyncio.sleep(pause)
 
@@ -172,7 +175,10 @@ async def _spell(name: str, duty: Duty, dsn: str, company: Company, stop: thread
             own = open_write_side(dsn, company, stack)
             process = duty.make(own, await _scalar(conn, HEAD))
             while not stop.is_set():
-                if not await process.step():
+                begun = time.perf_counter()
+                if await process.step():
+                    STEP_SECONDS.observe(time.perf_counter() - begun, name)
+                else:
                     await _listen(conn)
 
 

@@ -285,10 +285,6 @@ class PostgresReads:
         """A page of what stands behind a row of a report, and `after` of the next one."""
         return await self._ask(_evidence, name, bucket, given, self._zone.key, scope, after, limit)
 
-    async def condition(self) -> Mapping[str, Any]:
-        """The log's end and each read model's position."""
-        return await self._ask(_condition)
-
     async def _ask(
         self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -339,11 +335,3 @@ def _evidence(
     params = read(report, given, zone)
     page = reports.evidence(conn, report, params, bucket, scope, after=after, limit=limit)
     return page.position, list(page.rows), page.next
-
-
-def _condition(conn: Connection) -> Mapping[str, Any]:
-    builds = live_builds(conn)
-    return {
-        "position": log_reader.head(conn),
-        "projections": {name: build.position for name, build in builds.items()},
-    }

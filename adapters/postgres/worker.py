@@ -12,17 +12,27 @@ from collections.abc import Iterable
 
 import psycopg
 
+from adapters import tracing
+from adapters.measures import BATCH_EVENTS, BATCH_SECONDS, FAILURES
 from adapters.postgres import leases
-from adapters.postgres.builds import drop_stale, live_builds
+from adapters.postgres.builds import Build, drop_stale, live_builds
 from adapters.postgres.leases import Pauses
 from adapters.postgres.rebuild import rebuild_outdated
-from adapters.postgres.runner import advance
+from adapters.postgres.runner import Progress, advance
 from adapters.postgres.tables import Connection, connect
 from commands.ports import Unavailable
 from projections.base import Projection
 from projections.catalogue import PROJECTIONS
 
 logger = logging.getLogger("leadlog.worker")
+
+MOST_TRACES = 100
+"""Of one batch: a rebuild is no part of anybody's request."""
+CAUSES = (
+    "SELECT DISTINCT coalesce(meta ->> 'correlation_id', meta ->> 'command_id')::uuid"
+    " FROM (SELECT convert_from(state, 'UTF8')::jsonb -> 'meta' AS meta FROM log.leadlog_events"
+    " WHERE notification_id > %s AND notification_id <= %s ORDER BY notification_id LIMIT %s) e"
+)
 
 
 def run_forever(dsn: str, stop: threading.Event, names: Iterable[str] | None = None) -> None:
@@ -37,6 +47,7 @@ def run_forever(dsn: str, stop: threading.Event, names: Iterable[str] | None = N
                 _Worker(work, ears, wanted, stop).run()
         except (psycopg.Error, Unavailable) as error:
             pause = pauses.next()
+            FAILURES.add("project")
             logger.warning("the read models stand still, again in %.1f s: %s", pause, error)
             stop.wait(pause)
 
@@ -72,9 +83,28 @@ class _Worker:
             leased = [(p, builds[p.name]) for p in self._wanted if p.name in self._leased]
             # Another version's build stands still until its successor is swapped in.
             ours = [(p, build) for p, build in leased if build.version == p.version]
-            progress = [advance(self._work, p, build) for p, build in ours]
+            progress = [self._advance(p, build) for p, build in ours]
             if all(p.done for p in progress):
                 self._listen()
+
+    def _advance(self, projection: Projection, build: Build) -> Progress:
+        begun = time.perf_counter()
+        progress = advance(self._work, projection, build)
+        if (passed := progress.position - build.position) > 0:
+            BATCH_SECONDS.observe(time.perf_counter() - begun, projection.name)
+            BATCH_EVENTS.add(projection.name, amount=passed)
+            if tracing.is_on():
+                self._trace(projection.name, build.position, progress.position, begun)
+        return progress
+
+    def _trace(self, name: str, after: int, upto: int, begun: float) -> None:
+        """A span of the batch in the trace of each command that it has folded something of."""
+        ended = time.time_ns()
+        begun_at = ended - int((time.perf_counter() - begun) * 10**9)
+        with self._work.transaction():
+            rows = self._work.execute(CAUSES, (after, upto, MOST_TRACES)).fetchall()
+        for (trace,) in rows:
+            tracing.note(trace, f"fold {name}", begun_at, ended, events=upto - after)
 
     def _take_leases(self) -> None:
         """Take what others may have left, and drop builds that nobody may keep; once a second."""

@@ -34,6 +34,7 @@ BODIES = {
     "tokens.create": {"name": "laptop"},
     "tokens.revoke": {"name": "another"},
     "notifications.dead": {"channel": "email"},
+    "webhooks.change": {"url": "https://127.0.0.1/"},
     "lead.advance": {"stage": "方案提交"},
     "lead.follow-up": CONTACT,
     "lead.late-reason": {"reason": "出差"},
@@ -65,6 +66,9 @@ READS = {
     "/v1/audit": "audit.read",
     "/v1/privacy/accesses": "privacy.accesses",
     "/v1/privacy/erasures": "privacy.erasures",
+    "/v1/webhooks": "webhooks.read",
+    "/v1/events": "lead.read",
+    "/metrics": "metrics.read",
     "/v1/": "lead.read",
 }
 """The action of a read by how its path begins."""
@@ -83,7 +87,7 @@ PLACES = {
 
 
 def _routes(api: Api, ref: str) -> list[tuple[str, str, str]]:
-    """Method, address and action of everything below /v1 that the application documents."""
+    """Method, address and action of everything that the application documents for people."""
     routes = (route for route in api.app.routes if isinstance(route, CommandRoute))
     commands = OTHERS | {route.path_format: route.name for route in routes}
     paths = api.app.openapi()["paths"]
@@ -95,7 +99,7 @@ def _routes(api: Api, ref: str) -> list[tuple[str, str, str]]:
         )
         for path, item in paths.items()
         for method in item
-        if path.startswith("/v1/") and path != OUTSIDE
+        if path.startswith(("/v1/", "/metrics")) and path != OUTSIDE
     ]
 
 
@@ -159,7 +163,7 @@ async def test_the_matrix_has_every_route(api: Api) -> None:
     assert there == listed | {("GET", "/openapi.json")}
     assert all(action in ALLOWED for _, _, action in _routes(api, "XLSH20240501001"))
     outside = {path for _, path in listed if not path.startswith("/v1/")}
-    assert outside == {"/health/live", "/health/ready"}
+    assert outside == {"/health/live", "/health/ready", "/metrics"}
 
 
 async def test_without_a_valid_token_every_route_answers_401(dsn: str) -> None:

@@ -244,22 +244,6 @@ async def test_nul_in_a_path_or_a_parameter_does_no_harm(api: Api) -> None:
         assert "PostgreSQL" not in answer.text, path
 
 
-async def test_ready_tells_how_far_behind_the_read_models_are(api: Api) -> None:
-    await api.lead()
-    ready = await api.get("/health/ready", role=None)
-    assert ready.status_code == 200
-    assert ready.json()["lag"]["leads"] == 5
-    assert (await api.get("/health/live", role=None)).json() == {"status": "ok"}
-
-
-async def test_far_behind_is_not_ready(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.health.MOST_BEHIND", 1)
-    await api.lead()
-    ready = await api.get("/health/ready", role=None)
-    assert ready.status_code == 503
-    assert "does a worker run?" in ready.json()["problems"][0]
-
-
 async def test_the_api_describes_itself(api: Api) -> None:
     document = (await api.get("/openapi.json", role=None)).json()
     assert document["openapi"].startswith("3.1")

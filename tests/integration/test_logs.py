@@ -95,5 +95,5 @@ def test_a_defect_ends_a_command_in_the_log(dsn: str) -> None:
     append_bytes(dsn, lead, 1, "lead.converted", b'{"amount": ["1"]}')
     ended = Program(dsn).run("audit", "replay", str(lead))
     assert ended.returncode == 1
-    assert "\na defect of leadlog, please report it\nTraceback " in ended.stderr
+    assert " ERROR leadlog: a defect of leadlog, please report it\nTraceback " in ended.stderr
     assert "ValidationError" in ended.stderr
