@@ -13,11 +13,15 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-demo: env  ## a simulated company, then API and reports at a printed address
-	$(BIN)/leadlog demo
+demo: env  ## a simulated company, then API and reports at a printed address; KAFKA=1 with a broker
+	$(BIN)/leadlog demo $(if $(KAFKA),--kafka)
 
+# One worker more than there are cores: tests also wait, for leases and for other processes. These
+# start often, so what Python compiles is kept.
+test: export PYTHONDONTWRITEBYTECODE =
+test: export PYTEST_XDIST_AUTO_NUM_WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 test: env  ## the whole suite, each worker of it with a PostgreSQL of its own
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n auto --maxprocesses 5 --dist loadfile --no-loadscope-reorder
 
 check: env  ## format, lint, strict types, import rules
 	$(BIN)/ruff format --check .
@@ -32,10 +36,12 @@ bench-large: env  ## the same on a log of 10 million events
 	$(BIN)/python -m bench --large
 
 soak: env  ## the reliability suites at their large sizes
-	LEADLOG_TEST_SIZE=soak $(BIN)/python -m pytest tests/crash tests/conformance tests/integration/test_import_leads_large.py --timeout 0
+	LEADLOG_TEST_SIZE=soak $(BIN)/python -m pytest tests/crash tests/conformance tests/kafka tests/integration/test_import_leads_large.py --timeout 0
 
-lock:  ## requirements.lock from pyproject.toml (needs uv)
-	uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --extra dev pyproject.toml -o requirements.lock
+LOCK := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-annotate
+lock:  ## both lock files from pyproject.toml (needs uv): for developers, and what runs
+	$(LOCK) --extra dev pyproject.toml -o requirements.lock
+	$(LOCK) --constraints requirements.lock pyproject.toml -o requirements.runtime.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
