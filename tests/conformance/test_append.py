@@ -26,7 +26,7 @@ from tests.conformance.histories import Entry, append
 from tests.conformance.test_library import connection
 from tests.size import size
 
-SECONDS = size(5, 600)
+SECONDS = size(3, 600)
 WRITERS = 16
 BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
 

@@ -44,7 +44,7 @@ from tests.conformance.histories import PEOPLE, Entry, append, append_bytes, his
 from tests.seed import SEED
 from tests.size import size
 
-ROUNDS, HISTORIES = size(3, 60), size(60, 80)
+ROUNDS, HISTORIES = size(2, 60), size(40, 80)
 CHUNKS = (1, 3, 40, 200)
 MANY = 10_000
 DIMENSIONS = ("all", "source", "owner", "team", "level")

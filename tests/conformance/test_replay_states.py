@@ -93,7 +93,7 @@ def test_the_steps_come_to_the_lead_as_it_is_read() -> None:
     """M3: at the end, and as of and as known at any instant, both together too."""
     print(f"SEED={SEED}")
     rng = Random(SEED)
-    for _ in range(size(300, 30_000)):
+    for _ in range(size(100, 30_000)):
         *leads, _, _ = history(rng, leads=1, longest=30)
         told = told_by(rng, leads[0])
         lead = leads[0][0].stream
@@ -134,7 +134,7 @@ def test_the_clocks_of_the_steps_are_those_of_an_independent_schedule(
     """M3, T6: which clocks run behind any command, when they are due, and which have rung."""
     print(f"SEED={SEED}")
     rng, compared = Random(SEED), 0
-    for _ in range(size(25, 4_000)):
+    for _ in range(size(15, 4_000)):
         log = random_log(rng, policies, local("04-20 09:15"), leads=3)
         for lead, own in by_lead(log.facts).items():
             upto = rng.choice(_ends(own))

@@ -111,7 +111,7 @@ def _waits_since(*history: Event) -> int | None:
     return working.rows(CARRIED)[LEAD].waits_since
 
 
-@pytest.mark.parametrize("number", range(size(4, 200)))
+@pytest.mark.parametrize("number", range(size(2, 200)))
 def test_the_tables_are_the_fold_of_the_log(number: int, dsn: str) -> None:
     print(f"SEED={SEED}")
     rng = Random(f"{SEED}-{number}")

@@ -14,7 +14,7 @@ from tests.crash.service import RunningService
 from tests.seed import SEED
 from tests.size import size
 
-POSTGRES_KILLS, API_KILLS, WORKER_KILLS = size(5, 200), size(10, 500), size(10, 500)
+POSTGRES_KILLS, API_KILLS, WORKER_KILLS = size(3, 200), size(4, 500), size(5, 500)
 PATIENCE = 60.0
 AT_ONCE = 0.2
 """How often the next kill comes before the service has recovered from the last one."""

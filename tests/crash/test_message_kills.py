@@ -3,12 +3,9 @@
 """
 
 import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
@@ -17,13 +14,14 @@ import psycopg
 import pytest
 
 from adapters.postgres.runner import catch_up
+from tests.forked import Forked, leadlog
 from tests.integration.messaging import SENDER, Messaging, Post
 from tests.seed import SEED
 from tests.size import size
 
 pytestmark = pytest.mark.anyio
 
-LEADS, KILLS, WORKERS = size(40, 1000), size(6, 100), 2
+LEADS, KILLS, WORKERS = size(30, 1000), size(5, 100), 2
 PATIENCE = 120.0
 MESSAGES = (
     "SELECT count(*), count(DISTINCT id) FROM p_notifications_1.notifications WHERE kind ="
@@ -50,8 +48,7 @@ def post(free_port: int, open_tmp: Path) -> Iterator[Post]:
     post.stop()
 
 
-@contextmanager
-def _worker(company: Messaging, post: Post) -> Iterator["subprocess.Popen[bytes]"]:
+def _worker(company: Messaging, post: Post) -> Forked:
     environment = os.environ | {
         "LEADLOG_ALLOW_UNSAFE_POSTGRES": "1",
         "LEADLOG_SMTP": f"smtp://127.0.0.1:{post.port}?starttls=never",
@@ -59,12 +56,7 @@ def _worker(company: Messaging, post: Post) -> Iterator["subprocess.Popen[bytes]
         "LEADLOG_MESSAGE_PAUSE_SECONDS": "0.2",
         "LEADLOG_MESSAGE_ATTEMPTS": "100",
     }
-    command = [sys.executable, "-m", "adapters.cli", "worker", "--database", company.dsn]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    return leadlog("worker", "--database", company.dsn, environment=environment)
 
 
 async def test_every_message_is_sent_and_recorded_once(company: Messaging, post: Post) -> None:
@@ -80,11 +72,11 @@ async def test_every_message_is_sent_and_recorded_once(company: Messaging, post:
         for owner in owners[kill * LEADS // KILLS : (kill + 1) * LEADS // KILLS]:
             await company.lead_of(owner)
         with _worker(company, post) as one, _worker(company, post) as other:
-            await anyio.sleep(rng.uniform(1.0, 3.0))
+            await anyio.sleep(rng.uniform(0.2, 1.5))
             rng.choice((one, other)).kill()
             if rng.random() < 0.5:
                 post.again(rng.choice(("ok", "later", "drops-first")))
-            await anyio.sleep(rng.uniform(0.0, 1.5))
+            await anyio.sleep(rng.uniform(0.0, 1.0))
     post.again("ok")
     with _worker(company, post), _worker(company, post):
         end = time.monotonic() + PATIENCE

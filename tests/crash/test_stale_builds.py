@@ -1,7 +1,5 @@
 """Builds that nobody advances keep nothing of an erased lead, and dropping them holds nobody up."""
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,18 +24,11 @@ from projections.catalogue import PROJECTIONS
 from tests.checker import check
 from tests.conformance.forgetting import NOW, Canary, erasure, found
 from tests.conformance.histories import Entry, append
+from tests.forked import Forked
 from tests.size import size
 
 PATIENCE = 30.0
 BY_STREAM, FACTS = "leads", "follow_ups"
-REBUILD = """
-import sys
-from adapters.postgres.rebuild import rebuild
-from adapters.postgres.tables import connect
-from projections.catalogue import PROJECTIONS
-with connect(sys.argv[1]) as conn:
-    rebuild(conn, PROJECTIONS[sys.argv[2]])
-"""
 BUILDS = "SELECT state, generation FROM projection.builds WHERE name = %s ORDER BY generation"
 WAITS = (
     "SELECT FROM projection.builds WHERE name = %s AND state = 'building'"
@@ -178,15 +169,17 @@ def _reader(dsn: str, table: str) -> Iterator["psycopg.Connection[tuple[object, 
 
 
 @contextmanager
-def _rebuild_that_waits(dsn: str, name: str) -> Iterator["subprocess.Popen[bytes]"]:
+def _rebuild_that_waits(dsn: str, name: str) -> Iterator[Forked]:
     """A rebuild that has made everything, and does not get to swap because of a reader."""
-    with subprocess.Popen([sys.executable, "-c", REBUILD, dsn, name]) as process:
-        try:
-            with psycopg.connect(dsn, autocommit=True) as conn:
-                _until(lambda: conn.execute(WAITS, (name,)).fetchone() is not None)
-            yield process
-        finally:
-            process.kill()
+    with Forked(_rebuild, dsn, name) as process:
+        with psycopg.connect(dsn, autocommit=True) as conn:
+            _until(lambda: conn.execute(WAITS, (name,)).fetchone() is not None)
+        yield process
+
+
+def _rebuild(dsn: str, name: str) -> None:
+    with connect(dsn) as conn:
+        rebuild(conn, PROJECTIONS[name])
 
 
 def _builds(dsn: str, name: str) -> list[tuple[str, int]]:

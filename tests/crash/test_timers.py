@@ -51,8 +51,8 @@ CALLED_FOR = (
 )
 RINGING = "SELECT count(*) FROM {}.tasks WHERE rings_at <= %s"
 
-LEADS, ROUNDS = size(1_000, 100_000), size(2, 10)
-ASSIGNMENTS = size(1_000, 10_000)
+LEADS, ROUNDS = size(300, 100_000), size(2, 10)
+ASSIGNMENTS = size(400, 10_000)
 SPELL = ASSIGNMENTS / 5_000
 """Seconds that a worker has at the most, once it has begun."""
 

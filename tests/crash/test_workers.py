@@ -1,8 +1,5 @@
 """Workers: hints may be lost, holders of leases killed, two at once: each event is folded once."""
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +16,7 @@ from adapters.postgres.worker import run_forever
 from projections.catalogue import PROJECTIONS
 from tests.checker import check
 from tests.conformance.histories import Entry, append, history, interleaved
+from tests.integration.assigning import worker_process
 from tests.seed import SEED
 from tests.size import size
 
@@ -79,11 +77,11 @@ def test_a_worker_waits_for_a_missing_right(dsn: str) -> None:
 def test_leases_move_when_a_worker_is_killed(dsn: str) -> None:
     rng = _rng()
     with ExitStack() as stack, psycopg.connect(dsn, autocommit=True) as conn:
-        workers = [stack.enter_context(_worker_process(dsn))]
-        for _ in range(size(4, 40)):
-            workers.append(stack.enter_context(_worker_process(dsn)))
+        workers = [stack.enter_context(worker_process(dsn))]
+        for _ in range(size(2, 40)):
+            workers.append(stack.enter_context(worker_process(dsn)))
             append(dsn, _some(rng))
-            time.sleep(rng.uniform(0.3, 2))  # it takes a second to start
+            time.sleep(rng.uniform(0, 0.7))
             workers.pop(rng.randrange(2)).kill()
             append(dsn, _some(rng))
             _until(lambda: conn.execute(LAG).fetchone() == (0,))
@@ -124,17 +122,6 @@ def _worker_thread(dsn: str) -> Iterator[None]:
         finally:
             stop.set()
     running.result()
-
-
-@contextmanager
-def _worker_process(dsn: str) -> Iterator["subprocess.Popen[bytes]"]:
-    environment = os.environ | {"LEADLOG_ALLOW_UNSAFE_POSTGRES": "1"}
-    command = [sys.executable, "-m", "adapters.cli", "worker", "--database", dsn]
-    with subprocess.Popen(command, env=environment) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def _until(reached: Callable[[], bool]) -> None:

@@ -1,8 +1,6 @@
 """A small company whose leads are assigned by rule: people, rules, captures, workers, what came."""
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -37,6 +35,7 @@ from commands.leads import LeadCommands
 from commands.loop import Reply
 from commands.ports import NewEvents, Unavailable, Waiting
 from processes.assignment import Assignment
+from tests.forked import Forked, leadlog
 
 SETTINGS = Settings(allow_unsafe_postgres=True)
 PATIENCE = 60.0
@@ -173,13 +172,7 @@ def working(dsn: str) -> Iterator[None]:
     running.result()
 
 
-@contextmanager
-def worker_process(dsn: str, *arguments: str) -> Iterator["subprocess.Popen[Any]"]:
+def worker_process(dsn: str, *arguments: str) -> Forked:
     """A worker in a process of its own, to be killed."""
     environment = os.environ | {"LEADLOG_ALLOW_UNSAFE_POSTGRES": "1"}
-    command = [sys.executable, "-m", "adapters.cli", "worker", "--database", dsn, *arguments]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    return leadlog("worker", "--database", dsn, *arguments, environment=environment)

@@ -1,11 +1,10 @@
-"""A process that captures leads as a service does: `python -m tests.integration.capturing`.
-
-It says "ready", waits for a line, captures, and prints what became of each lead as JSON.
-"""
+"""A process that captures leads as a service does, at once with others."""
 
 import asyncio
 import json
-import sys
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from adapters.company import open_company
@@ -18,7 +17,14 @@ from commands.lead_loop import LeadLoop
 from commands.leads import LeadCommands
 
 
-async def capture(dsn: str, name: str, count: int, phone: str, customer: str) -> None:
+def capture_into(file: Path, at_once: Barrier, *arguments: Any) -> None:
+    """Write down what became of each lead, as JSON."""
+    file.write_text(json.dumps(asyncio.run(_capture(at_once, *arguments))))
+
+
+async def _capture(
+    at_once: Barrier, dsn: str, name: str, count: int, phone: str, customer: str
+) -> list[dict[str, Any]]:
     """Capture so many leads at once; `phone` is "", a whole number, or the beginning of all.
 
     `customer` is that of all, or "".
@@ -34,8 +40,7 @@ async def capture(dsn: str, name: str, count: int, phone: str, customer: str) ->
         company.ledger_key,
     )
     await log.find(uuid4())  # connects
-    print("ready", flush=True)
-    await asyncio.to_thread(sys.stdin.readline)
+    await asyncio.to_thread(at_once.wait, 60)
     replies = await asyncio.gather(
         *(
             commands.execute(
@@ -50,11 +55,7 @@ async def capture(dsn: str, name: str, count: int, phone: str, customer: str) ->
     )
     await log.close()
     await registry.close()
-    for lead in (reply.state for reply in replies):
-        suspects = [str(other) for other in lead.suspects]
-        print(json.dumps({"id": str(lead.id), "code": lead.code, "suspects": suspects}))
-
-
-if __name__ == "__main__":
-    dsn, name, count, phone, customer = sys.argv[1:]
-    asyncio.run(capture(dsn, name, int(count), phone, customer))
+    return [
+        {"id": str(lead.id), "code": lead.code, "suspects": [str(other) for other in lead.suspects]}
+        for lead in (reply.state for reply in replies)
+    ]

@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-import sys
+
+from tests import forked
 
 
 class Program:
@@ -22,10 +23,5 @@ class Program:
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """How it ends, whatever that is."""
-        return subprocess.run(
-            [sys.executable, "-m", "adapters.cli", *arguments, "--database", self._dsn],
-            env=os.environ | {"LEADLOG_ALLOW_UNSAFE_POSTGRES": "true"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        environment = os.environ | {"LEADLOG_ALLOW_UNSAFE_POSTGRES": "true"}
+        return forked.run(*arguments, "--database", self._dsn, environment=environment)

@@ -84,8 +84,10 @@ INVALID: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("body", "pointer"), INVALID)
-async def test_a_wrong_value_is_pointed_at(api: Api, body: dict[str, Any], pointer: str) -> None:
-    found = problem(await api.post("/v1/leads", body), 422, "invalid-request")
+async def test_a_wrong_value_is_pointed_at(
+    module_api: Api, body: dict[str, Any], pointer: str
+) -> None:
+    found = problem(await module_api.post("/v1/leads", body), 422, "invalid-request")
     assert [error["pointer"] for error in found["errors"]] == [pointer]
     assert "\\x00" not in found["errors"][0]["detail"], "no regular expressions for people"
 
@@ -104,15 +106,17 @@ async def test_a_wrong_value_is_pointed_at(api: Api, body: dict[str, Any], point
         (":assign", {"owner": ["a"]}),
     ],
 )
-async def test_each_command_checks_its_body(api: Api, verb: str, body: dict[str, Any]) -> None:
-    problem(await api.post(LEAD + verb, body), 422, "invalid-request")
+async def test_each_command_checks_its_body(
+    module_api: Api, verb: str, body: dict[str, Any]
+) -> None:
+    problem(await module_api.post(LEAD + verb, body), 422, "invalid-request")
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"nonsense", b'{"customer": "\xff"}', b'{"customer": NaN', b'"\\ud800"']
 )
-async def test_malformed_json_is_told_from_a_wrong_value(api: Api, content: bytes) -> None:
-    problem(await api.call("POST", "/v1/leads", content=content), 400, "malformed-json")
+async def test_malformed_json_is_told_from_a_wrong_value(module_api: Api, content: bytes) -> None:
+    problem(await module_api.call("POST", "/v1/leads", content=content), 400, "malformed-json")
 
 
 SAID: list[tuple[str, bytes, str]] = [
@@ -133,20 +137,20 @@ SAID: list[tuple[str, bytes, str]] = [
 
 @pytest.mark.parametrize(("path", "content", "detail"), SAID)
 async def test_what_is_wrong_is_said_in_words(
-    api: Api, path: str, content: bytes, detail: str
+    module_api: Api, path: str, content: bytes, detail: str
 ) -> None:
-    answer = (await api.call("POST", path, content=content)).json()
+    answer = (await module_api.call("POST", path, content=content)).json()
     assert [error["detail"] for error in answer.get("errors", [answer])] == [detail]
 
 
-async def test_an_unknown_parameter_is_called_one(api: Api) -> None:
-    found = problem(await api.get("/v1/leads?nope=1"), 422, "invalid-request")
+async def test_an_unknown_parameter_is_called_one(module_api: Api) -> None:
+    found = problem(await module_api.get("/v1/leads?nope=1"), 422, "invalid-request")
     assert found["errors"] == [{"parameter": "nope", "detail": "there is no such parameter"}]
 
 
 @pytest.mark.parametrize("content", [b"[]", b"null", b"1", b'"text"', b"[" * 10_000])
-async def test_a_body_that_is_no_object_is_refused(api: Api, content: bytes) -> None:
-    answer = await api.call("POST", "/v1/leads", content=content)
+async def test_a_body_that_is_no_object_is_refused(module_api: Api, content: bytes) -> None:
+    answer = await module_api.call("POST", "/v1/leads", content=content)
     assert answer.status_code in (400, 422)
     assert answer.json()["type"].startswith("/problems/")
 
@@ -166,26 +170,26 @@ async def test_a_body_above_the_limit_is_refused(dsn: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "schlüssel", "a b"])
-async def test_an_odd_idempotency_key_is_refused(api: Api, key: str) -> None:
+async def test_an_odd_idempotency_key_is_refused(module_api: Api, key: str) -> None:
     headers = {"Idempotency-Key": key.encode("latin-1")}
-    headers["Authorization"] = f"Bearer {api.token('admin')}".encode()
-    answer = await api.post("/v1/leads", CUSTOMER, headers=headers)
+    headers["Authorization"] = f"Bearer {module_api.token('admin')}".encode()
+    answer = await module_api.post("/v1/leads", CUSTOMER, headers=headers)
     problem(answer, 400, "invalid-parameter")
 
 
-async def test_commands_take_no_query(api: Api) -> None:
-    problem(await api.post("/v1/leads?dry_run=1", CUSTOMER), 400, "invalid-parameter")
+async def test_commands_take_no_query(module_api: Api) -> None:
+    problem(await module_api.post("/v1/leads?dry_run=1", CUSTOMER), 400, "invalid-parameter")
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/leads/x/y", "/v1/leads/", f"{LEAD}:praise"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_what_is_not_there_is_not_found(api: Api, method: str, path: str) -> None:
-    found = problem(await api.call(method, path), 404, "not-found")
+async def test_what_is_not_there_is_not_found(module_api: Api, method: str, path: str) -> None:
+    found = problem(await module_api.call(method, path), 404, "not-found")
     assert "/openapi.json" in found["detail"]
 
 
-async def test_a_wrong_method_names_the_right_ones(api: Api) -> None:
-    answer = await api.call("DELETE", LEAD)
+async def test_a_wrong_method_names_the_right_ones(module_api: Api) -> None:
+    answer = await module_api.call("DELETE", LEAD)
     found = problem(answer, 405, "method-not-allowed")
     assert answer.headers["allow"] == "GET"
     assert "Allow" in found["detail"]

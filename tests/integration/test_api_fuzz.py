@@ -33,7 +33,7 @@ from tests.integration.test_serve import Serving, serving
 from tests.seed import SEED
 from tests.size import SOAK, size
 
-CASES = size(1_000, 50_000)
+CASES = size(500, 50_000)
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -42,6 +42,7 @@ CHECKS = [
     response_headers_conformance,
 ]
 REVEAL, ERASE = "POST /v1/leads/{ref}/contact:reveal", "POST /v1/leads/{ref}:erase"
+FEED = "GET /v1/events"
 KNOWN = ("conversion", "pause", "王芳", "官网注册", "all", "华东一组")
 
 
@@ -70,6 +71,8 @@ class Fuzz:
             # These come through as they are and make it another path.
             case.path_parameters[place] = re.sub("[#?/:]", "-", value)
         (case.query or {}).pop("min_position", None)  # it is waited for, and then a right 503
+        if case.operation.label == FEED:
+            case.query = {**(case.query or {}), "follow": "false"}  # otherwise it has no end
         answer = case.call(headers=self.headers)
         self.statuses[answer.status_code] += 1
         try:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import subprocess
-import sys
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -16,6 +15,7 @@ from adapters.postgres.runner import catch_up
 from aggregates.event import Meta
 from aggregates.lead import events as e
 from commands.ports import NewEvents
+from tests import forked
 
 AT = datetime(2024, 5, 1, 1, 15, tzinfo=UTC)
 PHONE, EMAIL = "13912345678", "zhang.wei@example.cn"
@@ -23,8 +23,7 @@ PHONE, EMAIL = "13912345678", "zhang.wei@example.cn"
 
 def run(dsn: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     env = os.environ | {"LEADLOG_DATABASE": dsn, "LEADLOG_ALLOW_UNSAFE_POSTGRES": "true"}
-    line = [sys.executable, "-m", "adapters.cli", *arguments]
-    return subprocess.run(line, env=env, capture_output=True, text=True, check=False)
+    return forked.run(*arguments, environment=env)
 
 
 @pytest.fixture

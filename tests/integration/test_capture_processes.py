@@ -1,16 +1,17 @@
 """Captures from several processes at once: R2, R72, A1, A23, decision 10."""
 
 import json
-import subprocess
-import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg
 
-from tests.conftest import ROOT
+from tests import forked
+from tests.integration.capturing import capture_into
 
 Lead = dict[str, Any]
 PHONE = "13912345678"
@@ -23,25 +24,17 @@ def captured(
 
     The customers of each have names of their own, unless one is given for all.
     """
-    with ExitStack() as stack:
+    at_once = forked.barrier(processes)
+    with TemporaryDirectory() as directory, ExitStack() as stack:
+        files = [Path(directory, f"客户{n}-") for n in range(processes)]
         running = [
             stack.enter_context(
-                subprocess.Popen(
-                    [sys.executable, "-m", "tests.integration.capturing", dsn, f"客户{n}-",
-                     str(count), phone, customer],
-                    cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                )
+                forked.Forked(capture_into, file, at_once, dsn, file.name, count, phone, customer)
             )
-            for n in range(processes)
-        ]  # fmt: skip
-        for process in running:
-            assert process.stdout and process.stdout.readline() == "ready\n"
-        for process in running:
-            assert process.stdin
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        answers = [process.communicate(timeout=120)[0] for process in running]
-    return [[json.loads(line) for line in answer.splitlines()] for answer in answers]
+            for file in files
+        ]
+        assert {process.wait(120) for process in running} == {0}
+        return [json.loads(file.read_bytes()) for file in files]
 
 
 def numbers(leads: list[list[Lead]]) -> list[int]:

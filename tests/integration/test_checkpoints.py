@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 
 from adapters.key_file import KeyFile
 from adapters.merkle import root_of
+from adapters.postgres import checkpointing
 from adapters.postgres.checkpointing import ROLE, make_checkpoint
 from adapters.postgres.tables import connect
 from adapters.postgres.tile_store import (
@@ -25,6 +24,7 @@ from adapters.postgres.tile_store import (
     root_at,
 )
 from adapters.signed_notes import BadNote, Checkpoint, Signer, Verifier, read_checkpoint, sign
+from tests.forked import Forked, leadlog
 from tests.proving import GoVerifier, build_verifier, checkpointed, fill, stored, verdict
 from tests.seed import SEED
 from tests.size import size
@@ -149,17 +149,10 @@ def test_those_who_sign_at_once_make_one_tree(dsn: str, keys: KeyFile) -> None:
     assert verdict(dsn).startswith(f"{len(stored(dsn))} covered")
 
 
-SIGN_ONCE = """
-import sys
-from pathlib import Path
-from adapters.key_file import KeyFile
-from adapters.postgres import checkpointing
-from adapters.postgres.tables import connect
-checkpointing.BATCH = 256
-with connect(sys.argv[1], checkpointing.ROLE, autocommit=True) as conn:
-    print("here", flush=True)
-    checkpointing.make_checkpoint(conn, KeyFile(Path(sys.argv[2])))
-"""
+def sign_in_small_batches(dsn: str, keys: Path) -> None:
+    checkpointing.BATCH = 256
+    with connect(dsn, ROLE, autocommit=True) as conn:
+        make_checkpoint(conn, KeyFile(keys))
 
 
 def test_a_killed_worker_leaves_a_whole_tree(dsn: str, keys: KeyFile) -> None:
@@ -167,14 +160,10 @@ def test_a_killed_worker_leaves_a_whole_tree(dsn: str, keys: KeyFile) -> None:
     rng = Random(SEED)
     fill(dsn, 20, rng)
     checkpointed(dsn, keys)
-    for _ in range(size(5, 40)):
-        fill(dsn, size(4_000, 40_000), rng)
-        line = [sys.executable, "-c", SIGN_ONCE, dsn, str(keys.path)]
-        with subprocess.Popen(line, stdout=subprocess.PIPE) as process:
-            assert process.stdout
-            process.stdout.readline()
-            time.sleep(rng.random() * 0.25)
-            process.kill()
+    for _ in range(size(3, 40)):
+        fill(dsn, size(3_000, 40_000), rng)
+        with Forked(sign_in_small_batches, dsn, keys.path):
+            time.sleep(rng.random() * 0.3)
         assert re.fullmatch(r"\d+ covered, \d+ checkpoints", verdict(dsn))
     assert checkpointed(dsn, keys).size == len(stored(dsn))
     assert verdict(dsn).startswith(f"{len(stored(dsn))} covered")
@@ -187,8 +176,7 @@ def test_the_worker_signs_by_itself_and_early_when_much_is_new(dsn: str, tmp_pat
         "LEADLOG_SEAL_SECONDS": "3600", "LEADLOG_SEAL_EVENTS": "50",
     }  # fmt: skip
     fill(dsn, 5, Random(1))
-    line = [sys.executable, "-m", "adapters.cli", "worker", "--only", "seal"]
-    with subprocess.Popen(line, env=env) as worker:
+    with leadlog("worker", "--only", "seal", environment=env) as worker:
         await_size(dsn, 5)
         fill(dsn, 49, Random(2))
         time.sleep(2.5)

@@ -1,7 +1,6 @@
 """The simulated company: the same for a seed, valid throughout, and what it prints works."""
 
 import json
-import multiprocessing
 import os
 import re
 import socket
@@ -37,9 +36,11 @@ from commands.lead.work import RecordFollowUp
 from projections.catalogue import PROJECTIONS
 from projections.reports.catalogue import find
 from projections.reports.params import read
+from tests import forked
 from tests.conftest import ROOT
 from tests.sealed import unsealed
 from tests.seed import SEED
+from tests.size import size
 
 ZONE = ZoneInfo("Asia/Shanghai")
 END = datetime(2024, 7, 1, tzinfo=UTC)
@@ -110,22 +111,18 @@ def facts_of(dsn: str) -> list[tuple[object, ...]]:
 def test_a_seed_gives_one_log(dsn: str, second_dsn: str) -> None:
     """Positions, codes and both times included, and what is sealed, each time by another key."""
     for each in (dsn, second_dsn):
-        fill_with(each, Demo(SEED, 100, START, END))
+        fill_with(each, Demo(SEED, 60, START, END))
     first = log_of(dsn)
     assert first == log_of(second_dsn), f"SEED={SEED}"
-    assert len(first) > 700
+    assert len(first) > 420
 
 
 def test_killed_half_way_it_goes_on_to_the_same_facts(dsn: str, second_dsn: str) -> None:
-    whole = Demo(SEED, 200, START, END)
+    whole = Demo(SEED, size(80, 400), START, END)
     fill_with(second_dsn, whole)
     expected = facts_of(second_dsn)
-    killed = multiprocessing.get_context("spawn").Process(target=fill_with, args=(dsn, whole))
-    killed.start()
-    with psycopg.connect(dsn, autocommit=True) as conn:
+    with forked.Forked(fill_with, dsn, whole), psycopg.connect(dsn, autocommit=True) as conn:
         _wait_until(lambda: _events(conn) > len(expected) // 3)
-    killed.kill()
-    killed.join()
     assert 0 < len(facts_of(dsn)) < len(expected), "it was killed too late to show anything"
     found, any_event = find_demo(dsn)
     assert any_event
@@ -138,20 +135,20 @@ def test_killed_half_way_it_goes_on_to_the_same_facts(dsn: str, second_dsn: str)
 
 def demo(dsn: str, *options: str) -> "subprocess.CompletedProcess[str]":
     env = os.environ | {"LEADLOG_DATABASE": dsn, "LEADLOG_ALLOW_UNSAFE_POSTGRES": "true"}
-    line = [sys.executable, "-m", "adapters.cli", "demo", "--no-serve", "--leads", "100"]
-    return subprocess.run(
-        [*line, "--months", "2", *options], env=env, capture_output=True, text=True, check=False
-    )
+    line = ["demo", "--no-serve", "--leads", "100", "--months", "2"]
+    return forked.run(*line, *options, environment=env)
 
 
-@pytest.fixture
-def filled(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("LEADLOG_DATA_DIR", str(tmp_path))
-    (tmp_path / TOKEN_FILE).write_text("the real company's")
-    done = demo(dsn)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / TOKEN_FILE).read_text() == "the real company's"
-    return dsn
+@pytest.fixture(scope="module")
+def filled(module_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    directory = tmp_path_factory.mktemp("demo")
+    (directory / TOKEN_FILE).write_text("the real company's")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEADLOG_DATA_DIR", str(directory))
+        done = demo(module_dsn)
+        assert done.returncode == 0, done.stderr
+        assert (directory / TOKEN_FILE).read_text() == "the real company's"
+        yield module_dsn
 
 
 def test_the_real_commands_lived_it_on_a_simulated_clock(filled: str) -> None:
@@ -209,8 +206,7 @@ def test_a_database_with_other_events_is_refused(dsn: str, tmp_path: Path) -> No
     history = tmp_path / "history.csv"
     history.write_text("seq,ts,lead_id,type,data\n1,,1,LeadCreated,{}\n")
     env = os.environ | {"LEADLOG_DATABASE": dsn, "LEADLOG_ALLOW_UNSAFE_POSTGRES": "true"}
-    line = [sys.executable, "-m", "adapters.cli", "import", "history", str(history)]
-    subprocess.run([*line, "--source", "crm"], env=env, check=True, capture_output=True)
+    forked.run("import", "history", history, "--source", "crm", environment=env)
     done = demo(dsn)
     assert done.returncode == 1
     assert done.stderr.strip().startswith("leadlog: this database has events")

@@ -15,6 +15,7 @@ import pytest
 from adapters.postgres.codec import decode
 from aggregates.event import Meta
 from commands.history import row_id, source_id
+from tests.forked import leadlog
 from tests.integration.history_files import (
     AT,
     command,
@@ -117,7 +118,7 @@ def kill_in_the_middle(conn: psycopg.Connection[Any], dsn: str, file: Path, seco
     """Start an import and kill it some seconds after its first rows are in."""
     line, env = command(dsn, file, "--source", "crm")
     before = head(conn)
-    with subprocess.Popen(line, env=env, stdout=subprocess.DEVNULL) as process:
+    with leadlog(*line[3:], environment=env) as process:
         while head(conn) == before:
             assert process.poll() is None, "it ended before it could be killed"
             time.sleep(0.005)
@@ -136,10 +137,8 @@ def test_two_imports_of_one_file_at_the_same_moment_append_each_row_once(
 ) -> None:
     file = write(tmp_path, text(made_up(12_000, SEED)))
     line, env = command(dsn, file, "--source", "crm")
-    both = [subprocess.Popen(line, env=env, stdout=subprocess.PIPE) for _ in range(2)]
-    for process in both:
-        process.communicate(timeout=60)
-        assert process.returncode == 0
+    both = [leadlog(*line[3:], environment=env) for _ in range(2)]
+    assert [process.wait(60) for process in both] == [0, 0]
     rows = log(dsn)
     streams = [stream for stream, _, topic, _ in rows if topic.startswith("directory.")]
     metas = [decode(topic, state.encode())[1] for *_, topic, state in rows if "lead." in topic]

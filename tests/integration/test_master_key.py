@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from adapters.company import open_company
 from adapters.keyring import Keyring, master_id, use_master_keys
 from adapters.postgres import key_store
 from adapters.settings import Settings
+from tests import forked
 from tests.integration.api_client import PHONE
 from tests.integration.history_files import AT, text, write
 from tests.integration.test_serve import serving, until
@@ -49,13 +49,7 @@ class Company:
         }
 
     def run(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            self.line(*arguments),
-            env=os.environ | self.environment | environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return forked.run(*arguments, environment=os.environ | self.environment | environment)
 
     def said(self, *arguments: str, **environment: str) -> str:
         """What it prints."""
@@ -262,14 +256,12 @@ def test_a_rotation_killed_by_the_system_is_finished_by_the_next(company: Compan
     """At any instant: SIGKILL while it runs, then once more."""
     company.fill(300)
     for delay in (0.0, 0.05, 0.1):
-        with subprocess.Popen(
-            company.line("keys", "rotate"), env=os.environ | company.environment,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        ) as rotation:  # fmt: skip
+        environment = os.environ | company.environment
+        with forked.leadlog("keys", "rotate", environment=environment) as rotation:
             known = len(company.keys())
             until(lambda: rotation.poll() is not None or len(company.keys()) > known or None)  # noqa: B023
             threading.Event().wait(delay)
-            rotation.send_signal(signal.SIGKILL)
+            rotation.kill()
     company.said("keys", "rotate")
     assert company.wrapped() == {called(company.keys()[0]): 300}
     company.put(company.keys()[0])

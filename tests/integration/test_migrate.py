@@ -1,7 +1,5 @@
 """Migrations: each once, in order, forward only; unsafe servers refused (issue 3 items 2 and 3)."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +12,8 @@ from adapters.database import open_database
 from adapters.embedded import Cluster
 from adapters.postgres.migrate import check_server, connect, ensure_database, migrate
 from adapters.settings import Settings, StartupError
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-MIGRATE = """
-import sys
-from pathlib import Path
-from adapters.postgres.migrate import migrate
-print(*migrate(sys.argv[1], directory=Path(sys.argv[2]), allow_unsafe=True))
-"""
+from tests.conftest import ROOT
+from tests.forked import Forked
 
 
 @pytest.fixture
@@ -44,9 +36,8 @@ def rows(dsn: str, query: str) -> list[tuple[object, ...]]:
         return conn.execute(query).fetchall()
 
 
-def start(dsn: str, directory: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", MIGRATE, dsn, str(directory)]
-    return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+def apply_and_say(dsn: str, directory: Path, said: Path) -> None:
+    said.write_text(" ".join(apply(dsn, directory)))
 
 
 def test_each_file_is_applied_once_in_order_and_recorded(empty_dsn: str, files: Path) -> None:
@@ -113,10 +104,10 @@ def test_names_have_a_number_of_their_own(empty_dsn: str, files: Path, name: str
 
 def test_four_processes_at_once_apply_each_file_once(empty_dsn: str, files: Path) -> None:
     write(files, "0003_slow", "SELECT pg_sleep(0.3); INSERT INTO first VALUES (3);")
-    processes = [start(empty_dsn, files) for _ in range(4)]
-    said = [process.communicate(timeout=60)[0].split() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0, 0]
-    assert sorted(name for names in said for name in names) == [
+    said = [files / f"said-{n}" for n in range(4)]
+    processes = [Forked(apply_and_say, empty_dsn, files, path) for path in said]
+    assert [process.wait(60) for process in processes] == [0, 0, 0, 0]
+    assert sorted(name for path in said for name in path.read_text().split()) == [
         "0001_first",
         "0002_second",
         "0003_slow",
@@ -126,7 +117,7 @@ def test_four_processes_at_once_apply_each_file_once(empty_dsn: str, files: Path
 
 def test_a_killed_migration_is_taken_up_by_the_next(empty_dsn: str, files: Path) -> None:
     write(files, "0003_slow", "INSERT INTO first VALUES (3); SELECT pg_sleep(1);")
-    with start(empty_dsn, files) as process:
+    with Forked(apply, empty_dsn, files) as process:
         sleeping = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
         while not rows(empty_dsn, sleeping):
             time.sleep(0.01)
@@ -209,7 +200,7 @@ def safe(open_tmp: Path) -> Iterator[Cluster]:
 def test_open_database_starts_migrates_revives_and_stops_the_embedded_one(open_tmp: Path) -> None:
     with open_database(Settings.load(data_dir=open_tmp)) as database:
         applied = rows(database.dsn, "SELECT count(*) FROM leadlog_meta.migrations")[0][0]
-        assert applied == len(list((REPOSITORY / "adapters/postgres/migrations").glob("*.sql")))
+        assert applied == len(list((ROOT / "adapters/postgres/migrations").glob("*.sql")))
         Cluster(open_tmp / "postgres").kill()
         database.revive()
         assert rows(database.dsn, "SELECT 1") == [(1,)]

@@ -1,8 +1,6 @@
 """Periodic duties, each exactly once: repeated, by two at once, killed, or late: P5, R71, R100."""
 
 import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -23,6 +21,7 @@ from commands.lead.ownership import AssignLead
 from commands.lead.work import RecordFollowUp
 from processes import periodic
 from processes.periodic import NAME
+from tests.forked import leadlog
 from tests.integration.living import SETTINGS, Living, living
 
 pytestmark = pytest.mark.anyio
@@ -122,15 +121,11 @@ def killed_often(dsn: str, until: datetime) -> list[int]:
     """Run to an instant and be killed on the way; the proposals that are there after each time."""
     left = [0]
     while left[-1] < LEADS and len(left) < 5:
-        command = [sys.executable, "-m", "adapters.cli", "timers", "run", "--until"]
+        command = ["timers", "run", "--until", until.isoformat(), "--database", dsn]
+        environment = os.environ | {"LEADLOG_ALLOW_UNSAFE_POSTGRES": "true"}
         with (
             psycopg.connect(dsn, autocommit=True) as conn,
-            subprocess.Popen(
-                [*command, until.isoformat(), "--database", dsn],
-                env=os.environ | {"LEADLOG_ALLOW_UNSAFE_POSTGRES": "true"},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            ) as program,
+            leadlog(*command, environment=environment) as program,
         ):
             conn.execute("LISTEN leadlog_events")
             while program.poll() is None and len(events(dsn, MADE[0])) == left[-1]:

@@ -6,19 +6,18 @@ import json
 import os
 import re
 import subprocess
-import sys
 
 import pytest
 from rich.cells import cell_len
 
 from adapters.cli.sheets import Format, show
+from tests import forked
 from tests.integration.report_log import Log, captured, when, won
 
 
 def leadlog(dsn: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     env = os.environ | {"LEADLOG_DATABASE": dsn, "LEADLOG_ALLOW_UNSAFE_POSTGRES": "true"}
-    line = [sys.executable, "-m", "adapters.cli", "report", *arguments]
-    return subprocess.run(line, env=env, capture_output=True, text=True, check=False)
+    return forked.run("report", *arguments, environment=env)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 
 START, END = datetime(2024, 4, 15, tzinfo=ZONE), datetime(2024, 5, 16, tzinfo=ZONE)
 RING = (FirstResponseBreached, EscalatedToSupervisor, InfoCompletionOverdue, TaskOverdue)
-LEADS = size(150, 2_000)
+LEADS = size(80, 2_000)
 RINGS = "SELECT DISTINCT topic FROM log.leadlog_events WHERE topic = ANY(%s)"
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.integration.assigning import Company, worker_process
+from tests.integration.program import Program
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +33,6 @@ async def test_the_halves_work_in_processes_of_their_own(company: Company) -> No
 
 
 def test_an_unknown_duty_is_refused(dsn: str) -> None:
-    with worker_process(dsn, "--only", "project,nothing") as worker:
-        _, complaint = worker.communicate(timeout=30)
-        assert worker.returncode == 1
-    assert b"there is no nothing: name some of project,process" in complaint
+    leadlog = Program(dsn)
+    complaint = "there is no nothing: name some of project,process"
+    leadlog("worker", "--only", "project,nothing", refused=complaint)
