@@ -138,9 +138,11 @@ class PostgresFeed:
                 self._tell()
                 async with await _ears(self._dsn) as ears:
                     await self._listen(ears)
-            except (psycopg.Error, Unavailable) as error:
+            except Exception as error:
                 pause = pauses.next()
-                logger.warning("the change feed stands still, again in %.1f s: %s", pause, error)
+                defect = not isinstance(error, psycopg.Error | Unavailable)
+                said = "the change feed stands still, again in %.1f s: %s"
+                logger.warning(said, pause, error, exc_info=defect)
                 await asyncio.sleep(pause)
         self._kept.clear()
 

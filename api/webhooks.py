@@ -116,7 +116,7 @@ async def _replay(service: Service, call: Call[w.ReplayWebhook]) -> Answer:
 async def _retry(service: Service, call: Call[w.RetryWebhookMessages]) -> Answer:
     unconditional(call)
     found = await _found(service, call.ref)
-    retried = await service.webhooks.store.retry(found.id, call.command.position)
+    retried = await service.webhooks.retry(found, call.command.position, call.caller)
     return Answer(msgspec.json.encode({"messages": retried}))
 
 

@@ -215,11 +215,14 @@ class WebhookRecords:
     async def record(
         self, by: Caller, webhook: UUID, change: str, url: str, reason: str | None = None
     ) -> None:
-        """Record a change. Raises Unavailable: then do not carry it out."""
+        """Record a change. Raises Unavailable: then do not carry it out.
+
+        Of the URL only where it leads to: its path may be a secret of the receiver's.
+        """
         event = WebhookChanged(
             occurred_at=self._clock.now(),
             change=change,
-            url=without_query(url),
+            url=urlsplit(url)._replace(path="", query="").geturl(),
             by=by.person or by.actor,
             reason=reason,
         )
@@ -281,6 +284,11 @@ class WebhookCommands:
         """The same from an earlier place on."""
         await self._records.record(by, found.id, "replayed", found.url, f"after {wanted.after}")
         return await self.store.replay(found.id, wanted.after, by.actor)
+
+    async def retry(self, found: Webhook, position: int | None, by: Caller) -> int:
+        """Have dead letters sent once more; how many."""
+        await self._records.record(by, found.id, "retried", found.url)
+        return await self.store.retry(found.id, position)
 
     async def delete(self, found: Webhook, by: Caller) -> None:
         """Forget one."""

@@ -159,7 +159,10 @@ class _Keeper:
         while True:
             if self._with_worker and (self._child is None or self._child.poll() is not None):
                 command = [sys.executable, "-m", "adapters.cli", "worker"]
-                self._child = subprocess.Popen(command, env=self._environment)
+                # Ctrl-C is for this process, which ends the worker in its turn.
+                self._child = subprocess.Popen(
+                    command, env=self._environment, start_new_session=True
+                )
             if self._stop.wait(LOOK_SECONDS):
                 return
             try:

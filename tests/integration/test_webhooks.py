@@ -291,11 +291,13 @@ async def test_what_administrators_do_is_on_record(api: Api, tmp_path: Path) -> 
         await do(api, webhook, "change", active=False)
         await do(api, webhook, "rotate-secret")
         await do(api, webhook, "replay", after=0)
+        await do(api, webhook, "retry")
         await do(api, webhook, "delete")
         query = "/v1/events?follow=false&after=0&topic=access.webhook-changed"
         record = [sent.data for sent in told((await api.get(query)).text)]
         assert [one["data"]["change"] for one in record] == [
-            "created", "changed", "disabled", "secret-rotated", "replayed", "deleted",
+            "created", "changed", "disabled", "secret-rotated", "replayed", "retried",
+            "deleted",
         ]  # fmt: skip
         assert {one["stream"] for one in record} == {webhook["id"]}
         assert {one["actor"] for one in record} == {"user:admin-person"}
@@ -303,11 +305,12 @@ async def test_what_administrators_do_is_on_record(api: Api, tmp_path: Path) -> 
 
 
 async def test_a_receivers_secret_is_shown_to_nobody(api: Api) -> None:
-    """Many a receiver's address has one in its query."""
-    made = await add(api, "http://127.0.0.1:9/hook?token=sesame")
-    assert made["url"] == "http://127.0.0.1:9/hook"
+    """Many a receiver's address has one in its query, or in its path: that is for its owners."""
+    made = await add(api, "http://127.0.0.1:9/ali-baba?token=sesame")
+    assert made["url"] == "http://127.0.0.1:9/ali-baba"
     for path in ("/v1/webhooks", "/v1/events"):
         assert "sesame" not in (await api.get(path, role="auditor")).text
+    assert "ali-baba" not in (await api.get("/v1/events", role="auditor")).text
 
 
 async def test_what_makes_no_webhook_is_refused(api: Api, dsn: str) -> None:
