@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from adapters.company import Company, require_log
+from adapters.company import Company
 from adapters.holiday_calendar import PublicHolidays
 from adapters.postgres.lead_queries import history
 from adapters.postgres.register import read_register
@@ -59,7 +59,6 @@ def recorded(dsn: str, stream: UUID) -> Sequence[Recorded]:
 
 async def _carry_out(dsn: str, command: Command, subject: Subject) -> Any:
     with connect(dsn) as conn:
-        require_log(conn)
         row = conn.execute(FACTS).fetchone()
     assert row
     kind, zone, last = row

@@ -2,6 +2,7 @@
 
 from contextlib import AsyncExitStack
 
+from adapters.clock import SystemClock
 from adapters.company import Company
 from adapters.postgres.codec import EVENT_TYPES
 from adapters.postgres.webhook_store import PostgresWebhooks
@@ -19,4 +20,5 @@ def webhooks_by(
     stack.push_async_callback(store.close)
     stack.push_async_callback(sender.close)
     records = WebhookRecords(own.log, own.clock)
-    return WebhookCommands(store, sender, records, own.clock, tuple(EVENT_TYPES))
+    # Receivers live in real time, in a simulated company too.
+    return WebhookCommands(store, sender, records, SystemClock(), tuple(EVENT_TYPES))

@@ -7,6 +7,7 @@ stdout, progress to stderr only.
 import gc
 import importlib
 import logging
+import os
 import sys
 
 import psycopg
@@ -62,6 +63,8 @@ def main() -> None:
     for module in [called] if called else sorted(set(COMMANDS.values())):
         importlib.import_module(f"adapters.cli.{module}")
     log_discreetly()
+    # What PostgreSQL shows of each connection.
+    os.environ.setdefault("PGAPPNAME", " ".join(["leadlog", *sys.argv[1:2]]))
     # Batches make many short-lived objects without cycles: look for cycles rarely, and never
     # among what was imported.
     gc.freeze()

@@ -57,7 +57,10 @@ def rotate(
         if settings.master_key is None and not is_under_way(conn, read_master_keys(settings)):
             add_master_key(settings.master_key_path)
         wrapped = rewrap_all(conn, keyring(), read_master_keys(settings))
-    typer.echo(f"{wrapped} keys of leads are wrapped by another master key now")
+    typer.echo(
+        f"{wrapped} keys of leads are wrapped by another master key now: keep a copy of it apart"
+        " from the backups of the database"
+    )
 
 
 @group.command()

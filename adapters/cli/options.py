@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
+import psycopg
 import typer
 
 from adapters.cli import Failed
+from adapters.company import require_log
 from adapters.database import Database, open_database
 from adapters.settings import Settings
 
@@ -21,9 +23,15 @@ DatabaseOption = Annotated[
 
 
 @contextmanager
-def opened(database: str | None) -> Iterator[Database]:
-    """The database of a command, migrated, for as long as the command runs."""
+def opened(database: str | None, *, may_be_fed: bool = False) -> Iterator[Database]:
+    """The database of a command, migrated, for as long as the command runs.
+
+    StartupError for one that has no log of its own, unless it `may_be_fed` from a topic.
+    """
     with open_database(Settings.load(database=database)) as handle:
+        if not may_be_fed:
+            with psycopg.connect(handle.dsn) as conn:
+                require_log(conn)
         yield handle
 
 

@@ -34,7 +34,7 @@ def list_(database: DatabaseOption = None) -> None:
     fed from Kafka the lag is in messages of the topic, as a worker saw it last.
     """
     sheet = Sheet("projection", "generation", "position", "lag", "parked", "hash")
-    with opened(database) as handle, connect(handle.dsn) as conn:
+    with opened(database, may_be_fed=True) as handle, connect(handle.dsn) as conn:
         is_fed = fed.fed_from(conn) is not None
         if not is_fed:
             catch_up(handle.dsn, [name for name in PROJECTIONS if not is_leased(conn, name)])
@@ -61,7 +61,7 @@ def rebuild_(
     """
     if everything == bool(name):
         raise typer.BadParameter("name one projection, or give --all")
-    with opened(database) as handle, connect(handle.dsn) as conn:
+    with opened(database, may_be_fed=True) as handle, connect(handle.dsn) as conn:
         if everything and fed.fed_from(conn):
             fed.begin_anew(conn)
             typer.echo("all tables are empty: a worker fills them from the topic's beginning")
@@ -75,7 +75,7 @@ def rebuild_(
 @group.command("rollback")
 def rollback_(name: NameArgument, database: DatabaseOption = None) -> None:
     """Make the build before the live one live again."""
-    with opened(database) as handle, connect(handle.dsn) as conn:
+    with opened(database, may_be_fed=True) as handle, connect(handle.dsn) as conn:
         _require_log(conn)
         (projection,) = _chosen(name)
         build = roll_back(conn, projection)
@@ -90,7 +90,7 @@ def verify_(
     database: DatabaseOption = None,
 ) -> None:
     """Compare the live tables with a fold of the log made anew; exit 1 if a row differs."""
-    with opened(database) as handle, connect(handle.dsn) as conn:
+    with opened(database, may_be_fed=True) as handle, connect(handle.dsn) as conn:
         _require_log(conn)
         catch_up(handle.dsn, [name] if name else None)
         verdicts = [v for projection in _chosen(name) for v in verify(conn, projection)]
@@ -104,7 +104,7 @@ def verify_(
 @group.command("retry")
 def retry_(name: NameArgument, database: DatabaseOption = None) -> None:
     """Fold the parked events of a projection again, in order; exit 1 if some still fail."""
-    with opened(database) as handle, connect(handle.dsn) as conn:
+    with opened(database, may_be_fed=True) as handle, connect(handle.dsn) as conn:
         _require_log(conn)
         (projection,) = _chosen(name)
         folded, left = retry(conn, projection)

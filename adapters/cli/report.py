@@ -55,7 +55,7 @@ def report_(
 
 
 def _answer(report: Report, params: ReportParams, database: str | None) -> Body:
-    with opened(database) as handle, connect(handle.dsn) as conn:
+    with opened(database, may_be_fed=True) as handle, connect(handle.dsn) as conn:
         _require_tables(conn, report, params)
         catch_up(handle.dsn, report.projections)
         return reports.run(conn, report, params)

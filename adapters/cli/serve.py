@@ -86,7 +86,7 @@ def worker(
 @app.command()
 def migrate(database: DatabaseOption = None) -> None:
     """Bring the database's schema up to date, under a lock."""
-    with opened(database) as handle:
+    with opened(database, may_be_fed=True) as handle:
         erase_again(handle.dsn, Settings.load(database=database))
         typer.echo("the schema is up to date")
 

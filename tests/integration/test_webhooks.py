@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,7 @@ from adapters.postgres.webhook_store import PostgresWebhooks
 from aggregates.event import Meta
 from aggregates.lead import events as e
 from commands.ports import NewEvents
-from tests.integration.api_client import EMAIL, PHONE, Api, problem, running
+from tests.integration.api_client import EMAIL, PHONE, Api, begin_simulation, problem, running
 from tests.integration.feed_client import told
 from tests.integration.test_serve import command, env
 from tests.integration.webhooks import LOCAL, Got, delivering, receivers, until
@@ -302,6 +303,15 @@ async def test_what_administrators_do_is_on_record(api: Api, tmp_path: Path) -> 
         assert {one["stream"] for one in record} == {webhook["id"]}
         assert {one["actor"] for one in record} == {"user:admin-person"}
         problem(await api.post(f"/v1/webhooks/{webhook['id']}:test", {}), 404, "not-found")
+
+
+async def test_an_old_secret_lasts_in_real_time_where_the_companys_is_simulated(dsn: str) -> None:
+    await begin_simulation(dsn, datetime(2024, 5, 1, tzinfo=UTC))
+    async with running(dsn, **LOCAL) as api:
+        webhook = await add(api, "http://127.0.0.1:9/")
+        rotated = await do(api, webhook, "rotate-secret", overlap_hours=1)
+    left = datetime.fromisoformat(rotated["old_secret_until"]) - datetime.now(UTC)
+    assert timedelta(minutes=59) < left <= timedelta(hours=1)
 
 
 async def test_a_receivers_secret_is_shown_to_nobody(api: Api) -> None:

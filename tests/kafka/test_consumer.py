@@ -22,6 +22,7 @@ REFUSED = (
     "worker", "serve --port 0", "projections verify", "projections rebuild leads",
     "projections retry leads", "projections rollback leads", "report conversions",
     "report wins --at-position 1", "users add boss --role admin", "timers list",
+    "audit verify", "audit checkpoint", "keys rotate",
 )  # fmt: skip
 POSITIONS = "SELECT DISTINCT position FROM projection.builds WHERE name = ANY (%s)"
 
