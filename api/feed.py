@@ -60,7 +60,8 @@ def router(service: Service) -> APIRouter:
         try:
             topics = topics_of(query.topic, service.topics)
         except Refusal as refusal:
-            raise bad_parameter("topic", refusal.message) from None
+            detail = f"is given once for each: {refusal.message}"
+            raise bad_parameter("topic", detail) from None
         lead = (await seen(service, principal, query.lead)).lead.id if query.lead else None
         head = await service.feed.head()
         after = _position(last, query.after, head)

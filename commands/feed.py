@@ -48,8 +48,8 @@ def topics_of(patterns: Collection[str], known: Collection[str]) -> frozenset[st
         if not names:
             raise Refusal(
                 "unknown-topic",
-                f"no event has the topic {topic}: name one such as lead.assigned, or lead.*",
-                "topic",
+                f"{topic} is the topic of no event: name one such as lead.assigned, or lead.*",
+                "topics",
             )
     return frozenset().union(*found.values()) if found else None
 

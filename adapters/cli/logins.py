@@ -1,7 +1,7 @@
 """`leadlog logins`: which person a login of the database is, for those who read in SQL."""
 
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import psycopg
@@ -71,4 +71,4 @@ def _role(dsn: str, user: str) -> str:
 
 
 def _time(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d %H:%M}" if at else ""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if at else ""
