@@ -12,6 +12,7 @@ import psycopg
 from aggregates.privacy import without_contacts
 from commands import correlation
 
+OURS = "leadlog"
 FIELDS = {"time", "level", "logger", "message", "exception", "stack_info"}
 
 # PostgreSQL quotes there the row that it refuses, or what it was given, with the line breaks in it.
@@ -39,11 +40,15 @@ def log_discreetly(style: str = "text", level: str = "warning") -> None:
 
     Below warnings only our own are heard: a library may write an address with a secret in it.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    root, least = logging.getLogger(), logging.getLevelNamesMapping()[level.upper()]
+    handler = next((one for one in root.handlers if one.name == OURS), None)
+    if handler is None:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.name = OURS
+        root.addHandler(handler)
     handler.setFormatter(_json() if style == "json" else Discreet())
-    least = logging.getLevelNamesMapping()[level.upper()]
-    logging.basicConfig(level=max(least, logging.WARNING), handlers=[handler], force=True)
-    logging.getLogger("leadlog").setLevel(least)
+    root.setLevel(max(least, logging.WARNING))
+    logging.getLogger(OURS).setLevel(least)
 
 
 def _json() -> logging.Formatter:

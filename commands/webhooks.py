@@ -80,11 +80,15 @@ class RetryWebhookMessages(Command):
 class TestWebhook(Command):
     """Send a message of the type webhook.test now, and say what came of it."""
 
+    model_config = ConfigDict(json_schema_extra=example())
+
     __test__ = False  # no test class
 
 
 class DeleteWebhook(Command):
     """Send nothing there any more; its dead letters go with it."""
+
+    model_config = ConfigDict(json_schema_extra=example())
 
 
 COMMANDS: tuple[type[Command], ...] = (

@@ -47,8 +47,8 @@ class Canaries:
         return cls(**made | given)
 
     def leaks(self, text: str) -> list[str]:
-        """The places whose canaries can be read in a text."""
-        return sorted({self.places[canary] for canary in CANARY.findall(text)})
+        """The places whose canaries can be read in a text. Ids have such numbers, too."""
+        return sorted({self.places[c] for c in CANARY.findall(text) if c in self.places})
 
     def _fields(self, cls: type[Any], place: str, given: Mapping[str, Any]) -> dict[str, Any]:
         hints = get_type_hints(cls)

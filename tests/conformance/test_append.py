@@ -53,8 +53,9 @@ class Tail:
     def follow(self, until: threading.Event) -> None:
         """Go on reading, a little at a time, until told to stop and nothing is left."""
         with psycopg.connect(self.dsn, autocommit=True) as conn:
-            while self._read(conn, limit=50) or not until.is_set():
-                pass
+            ended = False
+            while self._read(conn, limit=50) or not ended:
+                ended = until.is_set()  # asked ahead of the last look
 
     def missed(self) -> list[int]:
         """The positions of the log that the reader did not see."""

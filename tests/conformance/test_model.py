@@ -36,7 +36,7 @@ from tests.seed import SEED
 from tests.size import size
 
 ZONE = ZoneInfo("Asia/Shanghai")
-STEPS = size(40_000, 10_000_000)
+STEPS = size(100_000, 10_000_000)
 LEADS = 40
 ID = UUID("5b0c9b52-6a52-4d4c-9c3e-2f0f6f7a1d11")
 START = datetime(2024, 5, 1, 1, 15, tzinfo=UTC)

@@ -24,7 +24,7 @@ from tests.conformance.histories import append, history, interleaved
 from tests.seed import SEED
 from tests.size import size
 
-ROUNDS, HISTORIES = size(2, 250), size(40, 80)
+ROUNDS, HISTORIES = size(2, 250), size(30, 80)
 SPLITS = (1, 2, 7, 500)
 PLACE = {
     "position", "captured_position", "converted_position", "opened_position",

@@ -1,5 +1,6 @@
 """What a deployment is made of cannot be run in a test; what it relies on can be checked."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -74,6 +75,8 @@ def test_settings_and_commands_are_ones_the_program_knows(name: str) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_settings_make_sense(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in [key for key in os.environ if key.startswith("LEADLOG_")]:
+        monkeypatch.delenv(key)
     for key, value in SERVICES[name]["environment"].items():
         monkeypatch.setenv(key, re.sub(r"\$\{\w+(:-|:\?)?([^}]*)\}", r"\2", value))
     settings = Settings.load()

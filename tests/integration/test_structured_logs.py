@@ -26,13 +26,16 @@ Lines = Callable[[], list[Mapping[str, Any]]]
 def lines() -> Iterator[Lines]:
     """What is logged, as JSON, from information on."""
     root, stream = logging.getLogger(), io.StringIO()
-    handler, level = logging.StreamHandler(stream), root.level
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(logs._json())
     root.addHandler(handler)
-    root.setLevel(logging.INFO)
+    levels = {logger: logger.level for logger in (root, logging.getLogger("leadlog"))}
+    for logger in levels:
+        logger.setLevel(logging.INFO)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     root.removeHandler(handler)
-    root.setLevel(level)
+    for logger, level in levels.items():
+        logger.setLevel(level)
 
 
 @pytest.mark.parametrize("way", TOLD)
