@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection, sql
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg import AsyncConnection
+from psycopg_pool import PoolTimeout
 
 from adapters.event_feed_pages import read_page
 from adapters.keyring import LostKeyError
 from adapters.postgres import leases, log_reader
 from adapters.postgres.leases import Pauses
-from adapters.postgres.tables import Connection
+from adapters.postgres.pools import question_pool
 from aggregates.directory.scope import Scope
 from commands.feed import ALL, Page, Wanted
 from commands.ports import Unavailable
@@ -46,16 +46,7 @@ class PostgresFeed:
 
     def __init__(self, dsn: str, *, patience: float = 5.0) -> None:
         self._dsn, self._patience = dsn, patience
-        self._pool: ConnectionPool[Connection] = ConnectionPool(
-            dsn,
-            kwargs={"autocommit": True},
-            min_size=0,
-            max_size=CONNECTIONS,
-            num_workers=1,
-            open=False,
-            configure=_configure,
-            check=ConnectionPool.check_connection,
-        )
+        self._pool = question_pool(dsn, ROLE, most=CONNECTIONS, longest=LONGEST_QUESTION)
         self._turns = asyncio.Semaphore(CONNECTIONS)
         self._kept: deque[tuple[float, Page]] = deque(maxlen=KEPT_PAGES)
         self._read_by: dict[tuple[int, Wanted, bool], tuple[float, asyncio.Task[Page]]] = {}
@@ -193,8 +184,3 @@ def _is_spent(reading: "asyncio.Task[Page]", after: int) -> bool:
 async def _ears(dsn: str) -> AsyncConnection[tuple[Any, ...]]:
     """A connection to listen with."""
     return await AsyncConnection.connect(dsn, autocommit=True, connect_timeout=10)
-
-
-def _configure(conn: Connection) -> None:
-    conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(ROLE)))
-    conn.execute(sql.SQL("SET statement_timeout = {}").format(LONGEST_QUESTION))

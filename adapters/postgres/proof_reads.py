@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 
 from adapters.event_leaf import StoredEvent
 from adapters.lead_export import recorded_at
+from adapters.postgres.pools import question_pool
 from adapters.postgres.tables import Connection
 from adapters.postgres.tile_store import (
     BadTree,
@@ -36,15 +37,8 @@ class PostgresProofs:
         self._patience = patience
         # Hashing takes CPU: it gets no more threads than connections, and none of the others'.
         self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="proofs")
-        self._pool: ConnectionPool[Connection] = ConnectionPool(
-            dsn,
-            kwargs={"autocommit": True},
-            min_size=0,
-            max_size=CONNECTIONS,
-            num_workers=1,
-            open=False,
-            configure=_configure,
-            check=ConnectionPool.check_connection,
+        self._pool = question_pool(
+            dsn, "leadlog_auditor", most=CONNECTIONS, longest=LONGEST_QUESTION
         )
 
     async def close(self) -> None:
@@ -78,11 +72,6 @@ class PostgresProofs:
             raise Unavailable(str(error)) from error
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise Unavailable("the database does not answer") from error
-
-
-def _configure(conn: Connection) -> None:
-    conn.execute("SET ROLE leadlog_auditor")
-    conn.execute(f"SET statement_timeout = '{LONGEST_QUESTION}'")
 
 
 def _checkpoint(conn: Connection) -> Mapping[str, Any] | None:

@@ -11,11 +11,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import msgspec
 import psycopg
-from psycopg import sql
-from psycopg.types.json import set_json_loads
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 
 from adapters.postgres import (
     attachment_queries,
@@ -33,6 +30,7 @@ from adapters.postgres import (
 )
 from adapters.postgres.builds import live_builds
 from adapters.postgres.lead_refs import find_lead
+from adapters.postgres.pools import question_pool
 from adapters.postgres.tables import Connection
 from aggregates.directory.scope import Scope
 from aggregates.event import Recorded
@@ -59,15 +57,8 @@ class PostgresReads:
         self._zone = zone
         self._patience = patience
         self._codes: dict[str, UUID] = {}
-        self._pool: ConnectionPool[Connection] = ConnectionPool(
-            dsn,
-            kwargs={"autocommit": True},
-            min_size=1,
-            max_size=CONNECTIONS,
-            num_workers=1,
-            open=False,
-            configure=_configure,
-            check=ConnectionPool.check_connection,
+        self._pool = question_pool(
+            dsn, "leadlog_projector", most=CONNECTIONS, longest=LONGEST_QUESTION, least=1
         )
 
     def open(self) -> None:
@@ -301,12 +292,6 @@ class PostgresReads:
             raise Refusal("invalid-parameter", said) from None
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise Unavailable("the database does not answer") from error
-
-
-def _configure(conn: Connection) -> None:
-    conn.execute(sql.SQL("SET ROLE leadlog_projector"))
-    conn.execute(sql.SQL("SET statement_timeout = {}").format(LONGEST_QUESTION))
-    set_json_loads(msgspec.json.decode, conn)
 
 
 def _reached(conn: Connection, projection: str | None) -> int:
