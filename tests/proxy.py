@@ -1,39 +1,34 @@
-"""A TCP proxy before PostgreSQL that loses replies: it cuts where a marked statement passes."""
+"""TCP proxies before a server, for tests that cut connections or hold answers back."""
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Coroutine
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 PIECE = 65_536
+Way = Coroutine[Any, Any, None]
 
 
-class LossyProxy:
-    """While its block runs, `dsn` leads to the database of `behind`."""
+class Proxy(ABC):
+    """Between clients and a server, while its block runs; `port` is where it listens (0 = a free
+    one). Whichever of the two ways ends first ends the connection.
+    """
 
-    def __init__(self, behind: str) -> None:
-        self._behind = conninfo_to_dict(behind)
-        self._doomed: dict[bytes, float | None] = {}
+    def __init__(self, port: int = 0) -> None:
+        self.port = port
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="lossy-proxy")
-        self.cuts = 0
-
-    def doom(self, mark: str, *, pause: float | None) -> None:
-        """The next statement with `mark` reaches the server, its reply does not come back.
-
-        The connection is cut `pause` seconds after the statement went on; None = when its reply
-        comes, so that it has been committed for certain.
-        """
-        self._doomed[mark.encode()] = pause
+        self._thread = threading.Thread(target=self._loop.run_forever, name="proxy")
 
     def __enter__(self) -> Self:
         self._thread.start()
-        opening = asyncio.start_server(self._connected, "127.0.0.1", 0)
+        opening = asyncio.start_server(self._connected, "127.0.0.1", self.port)
         self._server = asyncio.run_coroutine_threadsafe(opening, self._loop).result()
-        port = self._server.sockets[0].getsockname()[1]
-        self.dsn = make_conninfo(**{**self._behind, "host": "127.0.0.1", "port": port})
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     def __exit__(
@@ -54,17 +49,10 @@ class LossyProxy:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
 
-    async def _connected(
-        self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter
-    ) -> None:
-        server, to_server = await asyncio.open_connection(
-            str(self._behind["host"]), int(self._behind["port"] or 5432)
-        )
-        cut = asyncio.Event()
-        ways = [
-            asyncio.create_task(self._statements(client, to_server, cut)),
-            asyncio.create_task(self._replies(server, to_client, cut)),
-        ]
+    async def _connected(self, client: StreamReader, to_client: StreamWriter) -> None:
+        server, to_server = await self._reach()
+        both = self._ways(client, to_server, server, to_client)
+        ways = [asyncio.create_task(way) for way in both]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -74,8 +62,61 @@ class LossyProxy:
             for end in (to_client, to_server):
                 end.transport.abort()
 
+    @abstractmethod
+    async def _reach(self) -> tuple[StreamReader, StreamWriter]:
+        """A connection to the server."""
+
+    @abstractmethod
+    def _ways(
+        self,
+        client: StreamReader,
+        to_server: StreamWriter,
+        server: StreamReader,
+        to_client: StreamWriter,
+    ) -> tuple[Way, Way]:
+        """What passes on, from the client to the server and back."""
+
+
+class LossyProxy(Proxy):
+    """While its block runs, `dsn` leads to the database of `behind`. It loses replies: it cuts
+    where a marked statement passes.
+    """
+
+    def __init__(self, behind: str) -> None:
+        super().__init__()
+        self._behind = conninfo_to_dict(behind)
+        self._doomed: dict[bytes, float | None] = {}
+        self.cuts = 0
+
+    @property
+    def dsn(self) -> str:
+        """Where to connect."""
+        return make_conninfo(**{**self._behind, "host": "127.0.0.1", "port": self.port})
+
+    def doom(self, mark: str, *, pause: float | None) -> None:
+        """The next statement with `mark` reaches the server, its reply does not come back.
+
+        The connection is cut `pause` seconds after the statement went on; None = when its reply
+        comes, so that it has been committed for certain.
+        """
+        self._doomed[mark.encode()] = pause
+
+    async def _reach(self) -> tuple[StreamReader, StreamWriter]:
+        port = int(self._behind["port"] or 5432)
+        return await asyncio.open_connection(str(self._behind["host"]), port)
+
+    def _ways(
+        self,
+        client: StreamReader,
+        to_server: StreamWriter,
+        server: StreamReader,
+        to_client: StreamWriter,
+    ) -> tuple[Way, Way]:
+        cut = asyncio.Event()
+        return self._statements(client, to_server, cut), self._replies(server, to_client, cut)
+
     async def _statements(
-        self, client: asyncio.StreamReader, to_server: asyncio.StreamWriter, cut: asyncio.Event
+        self, client: StreamReader, to_server: StreamWriter, cut: asyncio.Event
     ) -> None:
         while data := await client.read(PIECE):
             mark = next((m for m in self._doomed if m in data), None)
@@ -90,7 +131,7 @@ class LossyProxy:
                 return
 
     async def _replies(
-        self, server: asyncio.StreamReader, to_client: asyncio.StreamWriter, cut: asyncio.Event
+        self, server: StreamReader, to_client: StreamWriter, cut: asyncio.Event
     ) -> None:
         while data := await server.read(PIECE):
             if cut.is_set():
