@@ -43,7 +43,7 @@ OF_ALL: Mapping[str, tuple[str, str]] = {
     "leadlog_relay_lag_events": ("relay_lag", "Events that the relay has not published."),
     "leadlog_relay_lag_seconds": ("relay_seconds", "Age of the oldest of them."),
     "leadlog_webhooks_failing_seconds": ("webhooks_failing", "How long the worst takes nothing."),
-    "leadlog_webhooks_disabled": ("webhooks_disabled", "Webhooks that are told nothing more."),
+    "leadlog_webhooks_disabled": ("webhooks_disabled", "Webhooks that leadlog disabled."),
     "leadlog_database_connections": ("connections", "Clients of the PostgreSQL server."),
     "leadlog_database_connections_limit": ("connections_limit", "Its max_connections."),
     "leadlog_data_disk_free_ratio": ("disk_free", "Free part of the embedded database's disk."),

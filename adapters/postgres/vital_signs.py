@@ -14,6 +14,7 @@ import psycopg
 from adapters.postgres import leases
 from adapters.postgres.session import Session
 from commands.ports import Unavailable
+from commands.webhooks import BY_HAND
 
 FRESH_SECONDS = 1.0
 LONGEST_SECONDS = 2.0
@@ -72,7 +73,8 @@ SIGNS = (
     f"  WHERE d.state = 'dead' AND d.error <> 'moot' LIMIT {MOST}) counted),"
     " 'webhooks_failing', coalesce((SELECT extract(epoch FROM clock_timestamp()"
     "  - min(failing_since)) FROM outbox.webhooks WHERE disabled IS NULL), 0)::float8,"
-    " 'webhooks_disabled', (SELECT count(*) FROM outbox.webhooks WHERE disabled IS NOT NULL),"
+    " 'webhooks_disabled', (SELECT count(*) FROM outbox.webhooks"
+    f"  WHERE disabled <> '{BY_HAND}'),"
     " 'unsealed', now.position - sealed.size,"
     f" 'unsealed_seconds', {AGE.format(position='sealed.size')},"
     " 'connections', (SELECT sum(numbackends) FROM pg_stat_database),"

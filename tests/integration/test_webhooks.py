@@ -165,6 +165,9 @@ async def test_nobody_waits_for_a_slow_a_dead_or_a_lying_receiver(api: Api, tmp_
         last = told((await api.get(query)).text)[-1].data
         assert last["actor"] == "process:webhooks"
         assert last["data"]["change"] == "disabled"
+        await do(api, hooks[0], "change", active=False)
+        measured = (await api.get("/metrics")).text
+        assert "\nleadlog_webhooks_disabled 1.0\n" in measured, "one by us, one by hand"
 
 
 async def test_a_message_that_is_refused_is_given_up_and_the_next_ones_come(
