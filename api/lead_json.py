@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
+from types import NoneType
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from aggregates.lead.nodes import nodes
-from aggregates.lead.state import Conversion, Lead, Suspicion
+from aggregates.lead.state import Activity, Completeness, Conversion, Disposition, Lead, Suspicion
 from aggregates.lead.timers import ESCALATION
 from aggregates.privacy import CLEAR, mask_field
 
@@ -79,7 +80,10 @@ def lead_json(
     }
     if merged:
         values["merged"] = [_other(other, others) for other in merged]
-    return _encode({n: v if v is None else _shown(n, v, zone) for n, v in values.items()})
+    for name, value in values.items():
+        if type(value) not in _AS_IT_IS:
+            values[name] = _shown(name, value, zone)
+    return _encode(values)
 
 
 def _clocks(lead: Lead) -> dict[str, Any]:
@@ -138,6 +142,9 @@ def _value(value: Any, zone: ZoneInfo) -> Any:
 def _values(values: Iterable[Any], zone: ZoneInfo) -> list[Any]:
     return [_value(value, zone) for value in values]
 
+
+_AS_IT_IS = {NoneType, bool, UUID, Completeness, Activity, Disposition}
+"""Types of fields that nothing is masked in, and that are written as they are."""
 
 _NOTATION: Mapping[type, Callable[[Any, ZoneInfo], Any]] = {
     datetime: datetime.astimezone,

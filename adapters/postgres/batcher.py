@@ -1,6 +1,8 @@
 """Many callers, one piece of work: what waits together is done together.
 
-While one batch is being worked on, the next gathers; a lone caller never waits for company.
+While one batch is being worked on, the next gathers. It is taken when the event loop brings no
+more: a round trip costs as much as several commands, and callers who are a turn of the loop away
+would wait for the whole of it. A lone caller waits for two turns, microseconds, not for company.
 """
 
 import asyncio
@@ -13,6 +15,9 @@ from commands.ports import Unavailable
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+CALM_TURNS = 2
+"""Turns of the event loop without another caller, after which a batch is taken."""
 
 
 class Batcher(Generic[In, Out]):
@@ -57,6 +62,7 @@ class Batcher(Generic[In, Out]):
     async def _run(self) -> None:
         try:
             while self._waiting:
+                await self._calm()
                 batch = self._take()
                 try:
                     results = await self._work([item for item, _ in batch])
@@ -67,6 +73,14 @@ class Batcher(Generic[In, Out]):
                     _settle(future, result)
         finally:
             self._worker = None
+
+    async def _calm(self) -> None:
+        """Let those come who are on their way, up to a whole batch."""
+        calm = 0
+        while calm < CALM_TURNS and len(self._waiting) < self._max_batch:
+            before = len(self._waiting)
+            await asyncio.sleep(0)
+            calm = calm + 1 if len(self._waiting) == before else 0
 
     def _take(self) -> list[tuple[In, "asyncio.Future[Out]"]]:
         """The next batch, in order of arrival, without two items that share a key."""
