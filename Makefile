@@ -35,8 +35,8 @@ bench: env  ## the figures of bench/README.md, each against its baseline
 bench-large: env  ## the same on a log of 10 million events
 	$(BIN)/python -m bench --large
 
-soak: env  ## the reliability suites at their large sizes
-	LEADLOG_TEST_SIZE=soak $(BIN)/python -m pytest tests/crash tests/conformance tests/kafka tests/integration/test_import_leads_large.py --timeout 0
+soak: env  ## every suite at its large size: a night and more
+	LEADLOG_TEST_SIZE=soak $(BIN)/python -m pytest tests --timeout 0
 
 LOCK := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-annotate
 lock:  ## both lock files from pyproject.toml (needs uv): for developers, and what runs
