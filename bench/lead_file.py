@@ -8,6 +8,7 @@ import csv
 import io
 import random
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,8 +86,10 @@ def write(
 
 
 def _rows(size: int, rng: random.Random, faults: float) -> Iterator[tuple[str | None, list[str]]]:
-    """Rows with the kind of their fault. 1 in 50 has an earlier one's number."""
-    kinds, good = list(KINDS), [0]
+    """Rows with the kind of their fault. 1 in 50 has an earlier one's number. Any ten faults in
+    turn are of ten kinds, so that a small file has them all.
+    """
+    kinds, good = cycle(rng.sample(list(KINDS), len(KINDS))), [0]
     for number in range(size):
         row = _row(number, rng)
         draw = rng.random()
@@ -94,7 +97,7 @@ def _rows(size: int, rng: random.Random, faults: float) -> Iterator[tuple[str | 
             row[4] = _phone(rng.randrange(number))
         kind = None
         if number and rng.random() < faults:
-            kind = kinds[rng.randrange(len(kinds))]
+            kind = next(kinds)
             _spoil(kind, row, rng, rng.choice(good))
         else:
             good.append(number)
