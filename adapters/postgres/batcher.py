@@ -1,7 +1,7 @@
 """Many callers, one piece of work: what waits together is done together.
 
 While one batch is being worked on, the next gathers. It is taken when the event loop brings no
-more: a round trip costs as much as several commands, and callers who are a turn of the loop away
+more: a round trip costs about as much CPU as a command, and callers who are a turn of the loop away
 would wait for the whole of it. A lone caller waits for two turns, microseconds, not for company.
 """
 
