@@ -11,6 +11,8 @@ from typing import Any, Self
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 PIECE = 65_536
+Pipe = tuple[StreamReader, StreamWriter]
+"""What comes in from one end, and where it goes."""
 Way = Coroutine[Any, Any, None]
 
 
@@ -51,7 +53,7 @@ class Proxy(ABC):
 
     async def _connected(self, client: StreamReader, to_client: StreamWriter) -> None:
         server, to_server = await self._reach()
-        both = self._ways(client, to_server, server, to_client)
+        both = self._ways((client, to_server), (server, to_client))
         ways = [asyncio.create_task(way) for way in both]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -67,13 +69,7 @@ class Proxy(ABC):
         """A connection to the server."""
 
     @abstractmethod
-    def _ways(
-        self,
-        client: StreamReader,
-        to_server: StreamWriter,
-        server: StreamReader,
-        to_client: StreamWriter,
-    ) -> tuple[Way, Way]:
+    def _ways(self, there: Pipe, back: Pipe) -> tuple[Way, Way]:
         """What passes on, from the client to the server and back."""
 
 
@@ -105,15 +101,9 @@ class LossyProxy(Proxy):
         port = int(self._behind["port"] or 5432)
         return await asyncio.open_connection(str(self._behind["host"]), port)
 
-    def _ways(
-        self,
-        client: StreamReader,
-        to_server: StreamWriter,
-        server: StreamReader,
-        to_client: StreamWriter,
-    ) -> tuple[Way, Way]:
+    def _ways(self, there: Pipe, back: Pipe) -> tuple[Way, Way]:
         cut = asyncio.Event()
-        return self._statements(client, to_server, cut), self._replies(server, to_client, cut)
+        return self._statements(*there, cut), self._replies(*back, cut)
 
     async def _statements(
         self, client: StreamReader, to_server: StreamWriter, cut: asyncio.Event

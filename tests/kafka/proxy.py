@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from adapters.kafka.local import LocalKafka
-from tests.proxy import Proxy, Way
+from tests.proxy import Pipe, Proxy, Way
 
 PRODUCE = 0
 """The key of the request that brings events (Kafka's protocol guide)."""
@@ -37,18 +37,9 @@ class BrokerProxy(Proxy):
     async def _reach(self) -> tuple[StreamReader, StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self._to)
 
-    def _ways(
-        self,
-        client: StreamReader,
-        to_server: StreamWriter,
-        server: StreamReader,
-        to_client: StreamWriter,
-    ) -> tuple[Way, Way]:
+    def _ways(self, there: Pipe, back: Pipe) -> tuple[Way, Way]:
         awaited: set[bytes] = set()
-        return (
-            self._requests(client, to_server, awaited),
-            self._answers(server, to_client, awaited),
-        )
+        return self._requests(*there, awaited), self._answers(*back, awaited)
 
     async def _requests(
         self, client: StreamReader, to_broker: StreamWriter, awaited: set[bytes]
