@@ -161,7 +161,10 @@ def test_the_environment_in_place_of_a_file(company: Company) -> None:
     assert company.wrapped() == {called(old): 3}
     both = {"LEADLOG_MASTER_KEY": f"{new}\n{old}"}
     said = company.said("keys", "rotate", **both)
-    assert said.startswith("3 keys of leads are wrapped by another master key now")
+    assert said == (
+        "3 keys of leads are wrapped by another master key now: keep a copy of it apart"
+        " from the backups of the database\n"
+    )
     assert company.wrapped() == {called(new): 3}
     assert not company.file.exists()
     company.said("migrate", LEADLOG_MASTER_KEY=new)
