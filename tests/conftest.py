@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -48,6 +48,13 @@ def _remove(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
 
 
+def _remove_alone(directory: Path) -> None:
+    """Remove what other workers are about to remove as well: who gets to rename it does."""
+    mine = directory.with_name(f"{PREFIX}{os.getpid()}-{directory.name}")
+    with suppress(FileNotFoundError):
+        _remove(directory.rename(mine))
+
+
 def _is_left_over(directory: Path) -> bool:
     """Whether the run that made the directory, whose number the name carries, was killed."""
     try:
@@ -63,7 +70,7 @@ def _is_left_over(directory: Path) -> bool:
 def run_dir() -> Iterator[Path]:
     """The run's directory in memory, which every user can enter. Removes what killed runs left."""
     for directory in filter(_is_left_over, _memory().glob(PREFIX + "*")):
-        _remove(directory)
+        _remove_alone(directory)
     directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_memory()))
     directory.chmod(0o755)
     (directory / "master.key").write_text(base64.b64encode(secrets.token_bytes(32)).decode())
