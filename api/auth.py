@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -117,7 +116,7 @@ class Doorkeeper:
             require_own_page(headers, proof.secret)
         self._count(principal.name)
         named = correlation.given()
-        return replace(principal, correlation_id=named) if named else principal
+        return principal._replace(correlation_id=named) if named else principal
 
     async def remain(self, headers: Headers) -> Principal:
         """The caller, as of now, of a request that was admitted and goes on; 401 when they may not.

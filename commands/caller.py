@@ -1,11 +1,11 @@
 """Who asks for a command."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """`actor` is `user:<name>`, `process:<name>`, `import:<source>` or `operator:<os user>`.
 
     `correlation_id` names the intent that this command belongs to, `causation_id` the event or
@@ -23,8 +23,7 @@ class Caller:
         return name if kind == "user" else None
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(NamedTuple):
     """A person who proved who they are, with the role that decides what they may do."""
 
     name: str

@@ -6,12 +6,11 @@ was done and when, never on how soon the sweep for due clocks comes by (P5).
 """
 
 import logging
-from collections.abc import Sequence
 from functools import partial
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from aggregates.event import Event, Meta
+from aggregates.event import Meta
 from aggregates.lead.evolve import evolve
 from aggregates.lead.expire import expire, is_behind
 from aggregates.lead.follow_through import arm, follow_through
@@ -20,7 +19,7 @@ from aggregates.lead.state import Lead
 from aggregates.lead.timing import Timing
 from aggregates.working_time import WorkingTime
 from commands.holidays import Holidays, NoHolidays, Special
-from commands.loop import Beside, CommandLoop, Decide, Decision, Held, Intent, Reply, by_state
+from commands.loop import CommandLoop, Decide, Held, Intent, Reply, Verdict, by_state
 from commands.ports import Clock, EventLog
 from commands.register import Register, Registry
 
@@ -55,11 +54,10 @@ class LeadLoop(CommandLoop[Lead]):
 
     async def run(self, intent: Intent[Lead]) -> Reply[Lead]:
         """Carry an intent out on a lead that is up to date; raises as CommandLoop does."""
-        timing = await self.timing()
-        timely = intent.deciding(self._timely(intent.decide, timing))
+        judge = partial(self._in_time, await self.timing())
         for _ in range(MOST_ROUNDS):
             try:
-                return await super().run(timely)
+                return await self._carry_out(intent, judge)
             except Behind:
                 await self.fire(intent.stream)
         raise AssertionError("a lead that was brought up to date is behind")
@@ -113,21 +111,12 @@ class LeadLoop(CommandLoop[Lead]):
             logger.warning("the calendar's holidays: %s", error)
             return NoHolidays().special(country)
 
-    def _timely(self, decision: Decision[Lead], timing: Timing) -> Decision[Lead]:
-        if isinstance(decision, Beside):
-            given = decision.given
-            return Beside(decision.stream, lambda other: self._in_time(given(other), timing))
-        return self._in_time(decision, timing)
-
-    def _in_time(self, decide: Decide[Lead], timing: Timing) -> Decide[Lead]:
-        def decided(lead: Lead, held: Held) -> Sequence[Event]:
-            if lead.erased_at:
-                raise Erased
-            now = self._clock.now()
-            if is_behind(lead, now):
-                raise Behind
-            if not (events := decide(lead, held)):
-                return events
-            return [*events, *follow_through(lead, events, now=now, timing=timing)]
-
-        return decided
+    def _in_time(
+        self, timing: Timing, decide: Decide[Lead], lead: Lead, held: Held
+    ) -> Verdict[Lead]:
+        if lead.erased_at:
+            raise Erased
+        now = self._clock.now()
+        if is_behind(lead, now):
+            raise Behind
+        return Verdict(*follow_through(lead, decide(lead, held), now=now, timing=timing))

@@ -15,20 +15,19 @@ import asyncio
 import random
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from functools import partial
+from typing import Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 from aggregates.event import Event, Meta
 from aggregates.refusal import Refusal
 from commands import correlation
 from commands.ports import (
     UNCONTESTED,
-    Appended,
     EventLog,
     Holders,
     NewEvents,
@@ -36,6 +35,7 @@ from commands.ports import (
     Outcome,
     Unavailable,
 )
+from commands.turns import Turns
 
 TRY_SECONDS = 10.0
 PAUSE_SECONDS = 0.002
@@ -54,6 +54,7 @@ class Versioned(Protocol):
 
 S = TypeVar("S", bound=Versioned)
 Held = Mapping[bytes, Holders]
+NOTHING_HELD: Held = {}
 Decide = Callable[[S, Held], Sequence[Event]]
 
 
@@ -102,8 +103,18 @@ class Beside(Generic[S]):
 Decision = Decide[S] | Beside[S]
 
 
-@dataclass(frozen=True)
-class Intent(Generic[S]):
+class Verdict(NamedTuple, Generic[S]):
+    """What is to be recorded, and the state after it."""
+
+    events: Sequence[Event]
+    after: S
+
+
+Judge = Callable[[Decide[S], S, Held], Verdict[S]]
+"""Asks a decision about a state, and adds what belongs to every decision."""
+
+
+class Intent(NamedTuple, Generic[S]):
     """A command ready to be carried out.
 
     `decide(state, holders)` is pure apart from what it closed over; it may be called several
@@ -124,17 +135,12 @@ class Intent(Generic[S]):
     admit: Callable[[S], None] | None = None
     enough: int | None = None
 
-    def deciding(self, decide: Decision[S]) -> "Intent[S]":
-        """The same intent by another decision."""
-        return replace(self, decide=decide)
-
     def crowded(self, held: Held) -> set[bytes]:
         """The marks that are claimed without contest."""
         return {m for m, who in held.items() if self.enough and who.count >= self.enough}
 
 
-@dataclass(frozen=True)
-class Reply(Generic[S]):
+class Reply(NamedTuple, Generic[S]):
     """What came of a command: the state after it, where the log stands, whether it was new.
 
     `position` is None when nothing had to be recorded.
@@ -167,37 +173,51 @@ class CommandLoop(Generic[S]):
         self._cache: OrderedDict[UUID, S] = OrderedDict()
         self._cached_states = cached_states
         # Commands on one stream or mark take turns, so that only other processes can be faster.
-        self._turns: WeakValueDictionary[UUID | bytes, asyncio.Lock] = WeakValueDictionary()
+        self._turns = Turns()
         self._crowded: set[bytes] = set()
 
     async def run(self, intent: Intent[S]) -> Reply[S]:
         """Carry an intent out. Raises Refusal, VersionMismatch, CommandReused or Unavailable."""
+        return await self._carry_out(intent, self._judge)
+
+    async def _carry_out(self, intent: Intent[S], judge: Judge[S]) -> Reply[S]:
         correlation.command_id.set(intent.meta.command_id)
-        async with self._turn(intent.stream):
-            if not intent.marks:
-                return await self._run(intent)
-            with ExitStack() as turns:
-                # In one order, so that two commands never wait for each other.
-                for mark in sorted(set(intent.marks)):
-                    await self._take_turn(mark, turns)
-                return await self._run(intent)
+        await self._turns.take(intent.stream)
+        try:
+            return await self._in_turn(intent, judge)
+        finally:
+            self._turns.end(intent.stream)
+
+    async def _in_turn(self, intent: Intent[S], judge: Judge[S]) -> Reply[S]:
+        if not intent.marks:
+            return await self._run(intent, judge)
+        with ExitStack() as turns:
+            # In one order, so that two commands never wait for each other.
+            for mark in sorted(set(intent.marks)):
+                await self._take_turn(mark, turns)
+            return await self._run(intent, judge)
 
     async def _take_turn(self, mark: bytes, turns: ExitStack) -> None:
         """Hold a mark until `turns` ends; a crowded one, perhaps crowded meanwhile, is let go."""
         if mark not in self._crowded:
-            turn = self._turn(mark)
-            await turn.acquire()
+            await self._turns.take(mark)
             if mark in self._crowded:
-                turn.release()
+                self._turns.end(mark)
             else:
-                turns.callback(turn.release)
+                turns.callback(self._turns.end, mark)
 
-    def _turn(self, name: UUID | bytes) -> asyncio.Lock:
-        return self._turns.setdefault(name, asyncio.Lock())
+    def _judge(self, decide: Decide[S], state: S, held: Held) -> Verdict[S]:
+        events = decide(state, held)
+        return Verdict(events, self._fold(state, events))
 
-    async def _run(self, intent: Intent[S]) -> Reply[S]:
+    def _fold(self, state: S, events: Iterable[Event]) -> S:
+        for event in events:
+            state = self._evolve(state, event)
+        return state
+
+    async def _run(self, intent: Intent[S], judge: Judge[S]) -> Reply[S]:
         until, pause = time.monotonic() + TRY_SECONDS, PAUSE_SECONDS
-        while not (reply := await self._try(intent)):
+        while not (reply := await self._try(intent, judge)):
             if time.monotonic() > until:
                 raise Contended("others keep changing this lead: try again")
             # Another process was faster: let it finish, and not all return at once.
@@ -205,12 +225,14 @@ class CommandLoop(Generic[S]):
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         return reply
 
-    async def _try(self, intent: Intent[S]) -> Reply[S] | None:
+    async def _try(self, intent: Intent[S], judge: Judge[S]) -> Reply[S] | None:
         """The reply; None when somebody was faster."""
-        held = await self._holders(intent)
+        held = await self._holders(intent) if intent.marks else NOTHING_HELD
+        decide = intent.decide
         try:
-            decide = await self._decision(intent)
-            state, events = await self._decide(intent, decide, held)
+            if isinstance(decide, Beside):
+                decide = decide.given(await self.read(decide.stream))
+            state, (events, after) = await self._decide(intent, partial(judge, decide), held)
         except (Refusal, VersionMismatch):
             if earlier := await self.earlier(intent):
                 return earlier
@@ -219,7 +241,8 @@ class CommandLoop(Generic[S]):
             return Reply(state, None, None)
         done = await self._log.append(_new(intent, state, events, held))
         if done.outcome is Outcome.APPENDED:
-            return self._appended(intent, state, events, done)
+            self.remember(intent.stream, after)
+            return Reply(after, done.position, done.recorded_at)
         self._cache.pop(intent.stream, None)
         if done.outcome is Outcome.CONFLICT:
             return None
@@ -238,10 +261,7 @@ class CommandLoop(Generic[S]):
 
     async def read(self, stream: UUID) -> S:
         """The state of a stream as the log has it now."""
-        state = self._initial(stream)
-        for event in await self._log.load(stream):
-            state = self._evolve(state, event)
-        return state
+        return self._fold(self._initial(stream), await self._log.load(stream))
 
     def remember(self, stream: UUID, state: S) -> None:
         """Keep a state that was just read, for a command that is about to follow."""
@@ -255,8 +275,6 @@ class CommandLoop(Generic[S]):
         self._cache.pop(stream, None)
 
     async def _holders(self, intent: Intent[S]) -> Held:
-        if not intent.marks:
-            return {}
         held = await self._log.holders(intent.marks)
         if crowded := intent.crowded(held):
             if len(self._crowded) > self._cached_states:
@@ -264,44 +282,30 @@ class CommandLoop(Generic[S]):
             self._crowded |= crowded
         return held
 
-    async def _decision(self, intent: Intent[S]) -> Decide[S]:
-        if isinstance(intent.decide, Beside):
-            return intent.decide.given(await self.read(intent.decide.stream))
-        return intent.decide
-
     async def _decide(
-        self, intent: Intent[S], decide: Decide[S], held: Held
-    ) -> tuple[S, Sequence[Event]]:
-        """The state decided upon and the events; a cached state may not refuse."""
+        self, intent: Intent[S], judge: Callable[[S, Held], Verdict[S]], held: Held
+    ) -> tuple[S, Verdict[S]]:
+        """The state decided upon and the verdict; a cached state may not refuse."""
         cached = self._cache.get(intent.stream)
         if cached is not None and intent.expected_version in (None, cached.version):
             try:
                 _admit(intent, cached)
-                if events := decide(cached, held):
-                    return cached, events
+                verdict = judge(cached, held)
+                if verdict.events:
+                    return cached, verdict
             except Refusal:
                 pass  # perhaps stale: judge again below
         state = await self.read(intent.stream)
         _admit(intent, state)
         self._require_version(intent, state)
-        return state, decide(state, held)
+        return state, judge(state, held)
 
     async def _reply_again(self, intent: Intent[S], noted: Noted) -> Reply[S]:
         if noted.fingerprint != intent.fingerprint:
             raise CommandReused("this idempotency key was used for another request: take a new one")
         events = await self._log.load(noted.stream)
-        state = self._initial(noted.stream)
-        for event in events[: noted.version]:
-            state = self._evolve(state, event)
+        state = self._fold(self._initial(noted.stream), events[: noted.version])
         return Reply(state, noted.position, noted.recorded_at, repeated=True)
-
-    def _appended(
-        self, intent: Intent[S], state: S, events: Sequence[Event], done: Appended
-    ) -> Reply[S]:
-        for event in events:
-            state = self._evolve(state, event)
-        self.remember(intent.stream, state)
-        return Reply(state, done.position, done.recorded_at)
 
     @staticmethod
     def _require_version(intent: Intent[S], state: S) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from aggregates.event import Event, Meta
@@ -24,8 +24,7 @@ class Outcome(StrEnum):
     REUSED = "reused"
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(NamedTuple):
     """The log's answer. `position` is that of the command's last event.
 
     None after a conflict, and where there was no event to append.
@@ -50,12 +49,12 @@ class Holders:
 
 NOBODY = Holders()
 MOST_STREAMS = 20
+NO_MARKS: Mapping[bytes, int] = {}
 UNCONTESTED = 2**63 - 1
 """Behind every position: whoever claims the mark meanwhile, it makes no difference."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvents:
+class NewEvents(NamedTuple):
     """Events to append to one stream behind `after` (the stream's version as decided upon).
 
     Without events it is noted that the command changed nothing; the stream must have some.
@@ -68,7 +67,7 @@ class NewEvents:
     events: Sequence[Event]
     meta: Meta
     fingerprint: bytes
-    marks: Mapping[bytes, int] = field(default_factory=dict)
+    marks: Mapping[bytes, int] = NO_MARKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +130,9 @@ class Workload:
     position: int = 0
     loads: Loads = field(default_factory=dict)
     owned: Mapping[str, int] = field(default_factory=dict)
+
+
+NO_WORKLOAD = Workload()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,8 @@ wait become one query, on a connection of their own so that they never queue beh
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from adapters import tracing
@@ -24,6 +23,7 @@ from aggregates.lead.privacy_events import PersonalDataErased
 from aggregates.personal import personal_values
 from commands.ports import (
     MOST_STREAMS,
+    NO_MARKS,
     NOBODY,
     UNCONTESTED,
     Appended,
@@ -77,21 +77,22 @@ MAX_STREAMS_PER_LOAD = 256
 MAX_COMMANDS_PER_LOOKUP = 256
 REMEMBERED_KEYS = 10_000
 
+NO_NEW_KEYS: Mapping[UUID, bytes] = {}
+
 Marks = Mapping[bytes, Holders]
 Placed = tuple[UUID, int, str | None, bytes | None]
 """A place in a stream and what stands there: version, topic, state; None = nothing happened."""
 StoredRow = tuple[int, str, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredAppend:
+class StoredAppend(NamedTuple):
     """An append as bytes; `marks` as in `NewEvents`, `new_keys` of streams are wrapped."""
 
     command_id: UUID
     fingerprint: bytes
     events: Sequence[Placed]
-    marks: Mapping[bytes, int] = field(default_factory=dict)
-    new_keys: Mapping[UUID, bytes] = field(default_factory=dict)
+    marks: Mapping[bytes, int] = NO_MARKS
+    new_keys: Mapping[UUID, bytes] = NO_NEW_KEYS
 
     def keys(self) -> Iterator[Hashable]:
         """What must not meet itself in one commit: the command, every stream, a contested mark."""
@@ -195,7 +196,7 @@ class PostgresEventLog:
                 new.fingerprint,
                 _placed(new, key),
                 new.marks,
-                {new.stream: wrapped} if wrapped else {},
+                {new.stream: wrapped} if wrapped else NO_NEW_KEYS,
             )
         )
         if key and done.outcome is Outcome.APPENDED:

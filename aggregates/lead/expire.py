@@ -63,7 +63,7 @@ def expire(lead: Lead, *, now: datetime, timing: Timing) -> list[Event]:
 
 def _resume(lead: Lead, due: Due, timing: Timing) -> Sequence[Event]:
     resumed = [LeadResumed(occurred_at=due.at, by_clock=True)]
-    return [*resumed, *follow_through(lead, resumed, now=due.at, timing=timing)]
+    return follow_through(lead, resumed, now=due.at, timing=timing).events
 
 
 def _ring(lead: Lead, due: Due, timing: Timing) -> Event:

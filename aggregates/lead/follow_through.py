@@ -5,8 +5,9 @@ clocks. So no command has to think of them, and none can forget to.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from aggregates.event import Event
 from aggregates.lead import timers
@@ -28,20 +29,31 @@ from aggregates.lead.timing import Timing, level_of
 PAUSE_ENDED, LEVEL_CHANGED = "pause ended", "level changed"
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """A lead before and after what was decided, and what was; `now` is the instant of it."""
+class Course(NamedTuple):
+    """What was decided on a lead with what follows from it, and the lead after all of it."""
+
+    events: Sequence[Event]
+    after: Lead
+
+
+class _Change(NamedTuple):
+    """A lead before and after what was decided, and what was; `now` is the instant of it.
+
+    Whether the lead is worked on: `is_open` now, `was_open` before, which nothing changes after.
+    """
 
     before: Lead
     after: Lead
     decided: Sequence[Event]
     now: datetime
     timing: Timing
+    was_open: bool
+    is_open: bool
 
     @property
     def opened(self) -> bool:
         """Whether the lead is worked on now and was not before."""
-        return is_open(self.after) and not is_open(self.before)
+        return self.is_open and not self.was_open
 
 
 Rule = Callable[[_Change], Iterator[Event]]
@@ -49,20 +61,21 @@ Rule = Callable[[_Change], Iterator[Event]]
 
 def follow_through(
     lead: Lead, decided: Sequence[Event], *, now: datetime, timing: Timing
-) -> list[Event]:
-    """The events that follow from those `decided` on `lead`, by each of the rules in turn.
+) -> Course:
+    """The events `decided` on `lead` and those that follow, by each of the rules in turn.
 
     From nothing, nothing follows.
     """
-    follows: list[Event] = []
     if not decided:
-        return follows
-    change = _Change(lead, fold(lead, decided), decided, now, timing)
+        return Course(decided, lead)
+    after = fold(lead, decided)
+    change = _Change(lead, after, decided, now, timing, is_open(lead), is_open(after))
+    events = [*decided]
     for rule in RULES:
         if new := list(rule(change)):
-            follows += new
-            change = _Change(lead, fold(change.after, new), decided, now, timing)
-    return follows
+            events += new
+            change = change._replace(after=fold(change.after, new))
+    return Course(events, change.after)
 
 
 def arm(lead: Lead, *, now: datetime, timing: Timing) -> list[Event]:
@@ -100,7 +113,7 @@ def needs_first_follow_up(lead: Lead) -> bool:
 
 def _pause_ended(c: _Change) -> Iterator[Event]:
     """What was left of every clock runs on from here (A26)."""
-    if not c.before.pause or c.after.pause or not is_open(c.after):
+    if not c.before.pause or c.after.pause or not c.is_open:
         return
     running = [(name, t) for name, t in c.after.timers.items() if t.rings_at]
     clocks = tuple(_go_on(name, t, c.before.pause.since, c) for name, t in running)
@@ -148,7 +161,7 @@ def _done(c: _Change) -> Iterator[Event]:
 
 def _left_stage(c: _Change) -> Iterator[Event]:
     """A task that a stage asked for ends with the stage."""
-    if is_open(c.after):
+    if c.is_open:
         for name, timer in c.after.timers.items():
             if timer.kind == timers.STAGE and timer.stage != c.after.stage:
                 yield TaskCancelled(occurred_at=c.now, task=name)
@@ -160,7 +173,7 @@ def _entered_stage(c: _Change) -> Iterator[Event]:
     It asks again when the lead is back in it.
     """
     entered = [e.occurred_at for e in c.decided if isinstance(e, StageChanged)]
-    if is_open(c.after) and (entered or c.opened):
+    if c.is_open and (entered or c.opened):
         since = entered[-1] if entered else None
         yield from _tasks_of(c.after.stage, since or c.now, c.timing)
 
@@ -185,7 +198,7 @@ def _next_step(c: _Change) -> Iterator[Event]:
     """
     standing = c.after.timers.get(timers.NEXT_STEP)
     for record in c.decided:
-        if isinstance(record, FollowUpRecorded) and record.next_step_due and is_open(c.after):
+        if isinstance(record, FollowUpRecorded) and record.next_step_due and c.is_open:
             due_at = c.timing.end_of(record.next_step_due)
             agreed_at = record.occurred_at or c.now
             is_newer = not (standing and standing.asked_at and standing.asked_at > agreed_at)
@@ -204,7 +217,7 @@ def _next_step(c: _Change) -> Iterator[Event]:
 def _new_owner(c: _Change) -> Iterator[Event]:
     """Whoever gets a lead that nobody reached is to do so, with time of their own (R37, A31)."""
     got_it = c.before.owner != c.after.owner or c.before.assigned_at != c.after.assigned_at
-    if c.after.owner and is_open(c.after) and needs_first_follow_up(c.after):
+    if c.after.owner and c.is_open and needs_first_follow_up(c.after):
         if got_it:
             yield _first_follow_up(c.after, c.after.assigned_at or c.now, c.timing)
         elif c.opened:
@@ -257,7 +270,7 @@ def _with_time(name: str, timer: Timer, within: timedelta, timing: Timing) -> Cl
 def _incomplete(c: _Change) -> Iterator[Event]:
     """待补充 is to be completed in 2 hours from when the lead became it (R28, A8)."""
     marked = (c.after.missing and not c.before.missing) or (c.opened and c.after.missing)
-    if marked and is_open(c.after) and timers.COMPLETE_INFO not in c.after.timers:
+    if marked and c.is_open and timers.COMPLETE_INFO not in c.after.timers:
         clock, completeness = c.timing.clock(timers.COMPLETE_INFO), c.timing.policies.completeness
         yield TaskScheduled(
             occurred_at=c.now,

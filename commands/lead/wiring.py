@@ -1,7 +1,6 @@
 """From a checked command to the decision that judges it."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -14,12 +13,11 @@ from aggregates.policy.book import Policies
 from commands.caller import Caller
 from commands.loop import Decision, by_state
 from commands.marks import Mark
-from commands.ports import Workload
+from commands.ports import NO_WORKLOAD, Workload
 from commands.register import Register
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What a decision needs besides the command. `code` is fresh and `workload` is read only for
     commands that ask for it.
     """
@@ -30,7 +28,7 @@ class Facts:
     register: Register
     mark: Mark
     code: str = ""
-    workload: Workload = field(default_factory=Workload)
+    workload: Workload = NO_WORKLOAD
 
     @property
     def policies(self) -> Policies:

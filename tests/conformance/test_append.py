@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic, sleep
 from typing import Any
@@ -198,7 +198,7 @@ async def test_a_command_behind_a_refused_one_is_refused(dsn: str) -> None:
     await log.append(_new(uuid4(), 0, 1, {mark: 0}))
     places = [(lead, version, "lead.reopened", b"{}") for version in (1, 2, 3)]
     batch = [StoredAppend(uuid4(), b"", [place]) for place in places]
-    batch[0] = replace(batch[0], marks={mark: 0})
+    batch[0] = batch[0]._replace(marks={mark: 0})
     done = await log._committer._commit(batch)
     assert done == [Appended(Outcome.CONFLICT)] * 3
     await log.close()

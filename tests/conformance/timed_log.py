@@ -69,8 +69,8 @@ class TimedLog:
         except Refusal:
             return
         if decided:
-            follows = follow_through(state, decided, now=now, timing=self._timing)
-            self._append(lead, now, [*decided, *follows], "user:wang")
+            course = follow_through(state, decided, now=now, timing=self._timing)
+            self._append(lead, now, course.events, "user:wang")
 
     def sweep(self, lead: UUID, now: datetime) -> None:
         """What is due on a lead is recorded."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import replace
 from hashlib import blake2b
 from uuid import UUID, uuid4
 
@@ -118,7 +117,7 @@ async def test_a_crowded_mark_is_claimed_without_contest(process: Logs) -> None:
     first = [claim(uuid4(), PHONE) for _ in range(3)]
     for intent in first:
         await loops[0].run(intent)
-    free = [replace(claim(uuid4(), PHONE), enough=3) for _ in range(40)]
+    free = [claim(uuid4(), PHONE)._replace(enough=3) for _ in range(40)]
     found = await asyncio.gather(*(loops[n % 2].run(i) for n, i in enumerate(free)))
     assert all(int(reply.state.stage or 0) >= 3 for reply in found)
     positions = {reply.recorded_at for reply in found}

@@ -123,8 +123,8 @@ class Story:
         behind = self.until(now)
         decided = decide(behind.lead, now)
         timing = timing_by(self.policies)
-        more = follow_through(behind.lead, decided, now=now, timing=timing) if decided else []
-        return behind._and([*decided, *more], [*behind.new, *decided, *more])
+        events, _ = follow_through(behind.lead, decided, now=now, timing=timing)
+        return behind._and(events, [*behind.new, *events])
 
     def tried(self, when: datetime, decide: Decision) -> "Story":
         """The same where it may be refused."""
