@@ -16,12 +16,17 @@ from aggregates.lead.state import (
     Lead,
     Pause,
     Suspicion,
+    counted,
     earliest,
     replace,
     with_details,
 )
 from aggregates.personal import DETAILS, personal_attributes, without_personal
 from aggregates.values import latest
+
+
+def _unchanged(lead: Lead, _: Event) -> Lead:
+    return replace(lead)
 
 
 def _captured(lead: Lead, event: e.LeadCaptured) -> Lead:
@@ -298,9 +303,8 @@ _EVOLVE: dict[type[Event], Callable[[Lead, Any], Lead]] = {
 
 def evolve(lead: Lead, event: Event) -> Lead:
     """The lead after one more event. An event this program does not know only counts."""
-    change = _EVOLVE.get(type(event))
-    after = change(lead, event) if change else lead
-    return replace(after, version=lead.version + 1, effort=effort.turned(lead.effort, event))
+    change = _EVOLVE.get(type(event), _unchanged)
+    return counted(change(lead, event), effort.turned(lead.effort, event))
 
 
 def fold(lead: Lead, events: Iterable[Event]) -> Lead:

@@ -44,17 +44,18 @@ def require_move(current: str | None, stage: str, pipeline: Pipeline) -> None:
     first, *middle, last = pipeline.stages
     if stage == last:
         raise Refusal("use-convert", f"{last} is reached by converting the lead", "stage")
-    allowed = [s for s in middle if s != current and not _hindrance(current, s, pipeline)]
-    if stage in allowed:
+    hindrance = _hindrance(current, stage, pipeline) if stage in middle else "unknown-stage"
+    if not hindrance:
         return
-    known = stage in middle
-    code = (_hindrance(current, stage, pipeline) if known else None) or "unknown-stage"
+    allowed = [s for s in middle if not _hindrance(current, s, pipeline)]
     goal = f"enter one of {', '.join(allowed)}" if allowed else "no move leads on from here"
-    raise Refusal(code, f"{stage} cannot be entered from {current or first}: {goal}", "stage")
+    raise Refusal(hindrance, f"{stage} cannot be entered from {current or first}: {goal}", "stage")
 
 
 def _hindrance(current: str | None, stage: str, pipeline: Pipeline) -> str | None:
     """Why the policy does not allow a move between two stages of the pipeline, if it does not."""
+    if stage == current:
+        return "unknown-stage"
     if current not in pipeline.stages:
         return None
     steps = pipeline.stages.index(stage) - pipeline.stages.index(current)

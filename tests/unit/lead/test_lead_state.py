@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from aggregates.event import Event
 from aggregates.lead.events import (
+    EVENTS,
     PROFILE,
     FollowUpRecorded,
     LeadConverted,
@@ -16,11 +17,13 @@ from aggregates.lead.events import (
     StageChanged,
 )
 from aggregates.lead.evolve import evolve, fold
+from aggregates.lead.privacy_events import EVENTS as PRIVACY_EVENTS
 from aggregates.lead.privacy_events import PersonalDataErased
 from aggregates.lead.state import PIPELINE, Activity, Completeness, Disposition, Lead, replace
+from aggregates.lead.time_events import EVENTS as TIME_EVENTS
 from aggregates.personal import without_personal
 from tests.seed import SEED
-from tests.unit.lead.any_event import events
+from tests.unit.lead.any_event import Unheard, any_of, events
 from tests.unit.lead.given import ASSIGNED, LEAD, NOW, lead_of
 
 
@@ -50,6 +53,19 @@ def test_a_fold_may_stop_and_go_on_anywhere(history: Sequence[Event], at: int) -
     shown = repr(before)
     assert fold(before, history[at:]) == fold(Lead(LEAD), history)
     assert repr(before) == shown
+
+
+@pytest.mark.parametrize("cls", [*EVENTS, *TIME_EVENTS, *PRIVACY_EVENTS, Unheard])
+@seed(SEED)
+@settings(max_examples=5, deadline=None, database=None)
+@for_all(st.data())
+def test_no_type_of_event_changes_an_earlier_state(cls: type[Event], data: st.DataObject) -> None:
+    """Other commands may hold it: an event makes a copy, even where it has nothing to change."""
+    note(f"SEED={SEED}")
+    lead = Lead(LEAD)
+    after = evolve(lead, data.draw(any_of(cls)))
+    assert lead == Lead(LEAD)
+    assert after.version == 1
 
 
 @seed(SEED)
