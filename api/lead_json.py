@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
-from types import NoneType
+from functools import partial
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from aggregates.lead.nodes import nodes
-from aggregates.lead.state import Activity, Completeness, Conversion, Disposition, Lead, Suspicion
+from aggregates.lead.state import Conversion, Lead, Suspicion
 from aggregates.lead.timers import ESCALATION
-from aggregates.privacy import CLEAR, mask_field
+from aggregates.privacy import mask_details, mask_field
 
 _encode = msgspec.json.Encoder().encode
 
@@ -30,7 +30,8 @@ def lead_json(
     `others` are the leads that its reader may see, with their codes: any other lead that it names
     has neither id nor code. `merged` are the leads that count under it.
     """
-    profile = lead.profile.get
+    said = mask_details(lead.profile).get
+    at = partial(_local, zone)
     values = {
         "id": lead.id,
         "code": lead.code,
@@ -38,62 +39,60 @@ def lead_json(
         "source_system": lead.source_system,
         "version": lead.version,
         "captured": lead.captured,
-        "captured_at": lead.captured_at,
+        "captured_at": at(lead.captured_at),
         "stage": lead.stage,
         "completeness": lead.completeness,
         "activity": lead.activity,
         "disposition": lead.disposition,
         "screened": lead.screened,
-        "pause": lead.pause and asdict(lead.pause),
+        "pause": lead.pause and _shown("pause", asdict(lead.pause), zone),
         "paused_seconds": lead.paused_seconds,
-        **_clocks(lead),
-        "owner": lead.owner,
-        "team": profile("team"),
+        **_clocks(lead, zone),
+        "owner": said("owner"),
+        "team": said("team"),
         "pool": lead.pool,
-        "assigned_at": lead.assigned_at,
-        "assignment": lead.explanation or None,
-        "customer": profile("customer"),
-        "contact": profile("contact"),
-        "contact_title": profile("contact_title"),
-        "phone": profile("phone"),
-        "email": profile("email"),
-        "source": profile("source"),
-        "industry": profile("industry"),
-        "region": profile("region"),
-        "customer_type": profile("customer_type"),
-        "campaign": profile("campaign"),
-        "need": profile("need"),
-        "level": profile("level"),
-        "segment": profile("segment"),
+        "assigned_at": at(lead.assigned_at),
+        "assignment": _shown("assignment", lead.explanation, zone) or None,
+        "customer": said("customer"),
+        "contact": said("contact"),
+        "contact_title": said("contact_title"),
+        "phone": said("phone"),
+        "email": said("email"),
+        "source": said("source"),
+        "industry": said("industry"),
+        "region": said("region"),
+        "customer_type": said("customer_type"),
+        "campaign": said("campaign"),
+        "need": said("need"),
+        "level": said("level"),
+        "segment": said("segment"),
         "label": _label(lead),
-        "missing": lead.missing,
+        "missing": mask_field("missing", lead.missing),
         "duplicates": [_suspect(*found, others) for found in lead.suspects.items()],
         "merged_into": lead.merged_into and _other(lead.merged_into, others),
-        "attributes": lead.attributes,
+        "attributes": _shown("attributes", lead.attributes, zone),
         "follow_ups": lead.follow_ups,
-        "first_attempt_at": lead.first_attempt_at,
-        "first_response_at": lead.first_response_at,
+        "first_attempt_at": at(lead.first_attempt_at),
+        "first_response_at": at(lead.first_response_at),
         "conversion": lead.conversion and _conversion(lead, lead.conversion, zone),
-        "amount": lead.amount,
-        "invalid_reason": lead.invalid_reason,
-        "erased_at": lead.erased_at,
+        "amount": _value(lead.amount, zone),
+        "invalid_reason": mask_field("invalid_reason", lead.invalid_reason),
+        "erased_at": at(lead.erased_at),
     }
     if merged:
         values["merged"] = [_other(other, others) for other in merged]
-    for name, value in values.items():
-        if type(value) not in _AS_IT_IS:
-            values[name] = _shown(name, value, zone)
     return _encode(values)
 
 
-def _clocks(lead: Lead) -> dict[str, Any]:
+def _clocks(lead: Lead, zone: ZoneInfo) -> dict[str, Any]:
     """What runs for the lead, and what of it is to be done next; while it is paused, nothing is."""
     running = [t for name, t in lead.timers.items() if name != ESCALATION and not lead.pause]
+    due = [t.due_at for t in running if t.due_at]
     return {
-        "due_at": min((t.due_at for t in running if t.due_at), default=None),
+        "due_at": min(due).astimezone(zone) if due else None,
         "overdue": any(t.overdue for t in running),
         "timers": [
-            {"name": name, "due_at": t.due_at, "overdue": t.overdue}
+            {"name": name, "due_at": _local(zone, t.due_at), "overdue": t.overdue}
             for name, t in lead.timers.items()
         ],
     }
@@ -101,14 +100,16 @@ def _clocks(lead: Lead) -> dict[str, Any]:
 
 def _conversion(lead: Lead, conversion: Conversion, zone: ZoneInfo) -> dict[str, Any]:
     """The conversion with the stages on the way to it (R63)."""
-    return asdict(conversion) | {"nodes": [row_json(asdict(n), zone) for n in nodes(lead, zone)]}
+    reached = [asdict(node) for node in nodes(lead, zone)]
+    shown: dict[str, Any] = _shown("conversion", asdict(conversion) | {"nodes": reached}, zone)
+    return shown
 
 
 def _label(lead: Lead) -> dict[str, Any]:
     """Whose label it is: a rule's of this version of the policy, or a person's (A6)."""
     policy = lead.label_policy
     return {
-        "rule": lead.labelled_by,
+        "rule": mask_field("rule", lead.labelled_by),
         "policy_version": policy and policy.version,
         "by_hand": lead.label_overridden,
     }
@@ -126,7 +127,12 @@ def _other(lead: UUID, others: Mapping[UUID, str | None]) -> dict[str, Any]:
 
 
 def _shown(name: str, value: Any, zone: ZoneInfo) -> Any:
-    return _value(value if name in CLEAR else mask_field(name, value), zone)
+    """What people or imports said, masked, in the API's notation."""
+    return _value(mask_field(name, value), zone)
+
+
+def _local(zone: ZoneInfo, at: datetime | None) -> datetime | None:
+    return at.astimezone(zone) if at else None
 
 
 def row_json(row: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
@@ -142,9 +148,6 @@ def _value(value: Any, zone: ZoneInfo) -> Any:
 def _values(values: Iterable[Any], zone: ZoneInfo) -> list[Any]:
     return [_value(value, zone) for value in values]
 
-
-_AS_IT_IS = {NoneType, bool, UUID, Completeness, Activity, Disposition}
-"""Types of fields that nothing is masked in, and that are written as they are."""
 
 _NOTATION: Mapping[type, Callable[[Any, ZoneInfo], Any]] = {
     datetime: datetime.astimezone,
