@@ -5,6 +5,7 @@ import threading
 from abc import ABC, abstractmethod
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Coroutine
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,6 +24,7 @@ class Proxy(ABC):
 
     def __init__(self, port: int = 0) -> None:
         self.port = port
+        self._over = asyncio.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy")
 
@@ -45,24 +47,25 @@ class Proxy(ABC):
         self._loop.close()
 
     async def _close(self) -> None:
+        """Nothing is cancelled, and nobody is being let in when the server closes: asyncio would
+        never close such a connection.
+        """
+        self._over.set()
+        while under_way := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(under_way)
         self._server.close()
-        under_way = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _connected(self, client: StreamReader, to_client: StreamWriter) -> None:
-        server, to_server = await self._reach()
-        both = self._ways((client, to_server), (server, to_client))
-        ways = [asyncio.create_task(way) for way in both]
-        try:
+        with ExitStack() as ends:
+            ends.callback(to_client.transport.abort)
+            server, to_server = await self._reach()
+            ends.callback(to_server.transport.abort)
+            both = self._ways((client, to_server), (server, to_client))
+            ways = [asyncio.create_task(way) for way in (*both, self._over.wait())]
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            for end in (to_client, to_server):
-                end.transport.abort()
 
     @abstractmethod
     async def _reach(self) -> tuple[StreamReader, StreamWriter]:
