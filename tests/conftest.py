@@ -52,7 +52,8 @@ def _remove_alone(directory: Path) -> None:
     """Remove what other workers are about to remove as well: who gets to rename it does."""
     mine = directory.with_name(f"{PREFIX}{os.getpid()}-{directory.name}")
     with suppress(FileNotFoundError):
-        _remove(directory.rename(mine))
+        directory.rename(mine)
+        _remove(mine)
 
 
 def _is_left_over(directory: Path) -> bool:
