@@ -1,12 +1,11 @@
 """HTTP/1.1 with bounds that the server does not know itself: line, headers, time, connections.
 
 What does not fit is answered with a problem (RFC 9457) and the connection ends. Timers are only set
-where a request does not arrive in one piece. An answer's head and body leave together: two calls to
-the system for one answer would be a twentieth of what a command costs.
+where a request does not arrive in one piece.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, NamedTuple, cast
 
@@ -57,18 +56,33 @@ def bounded(settings: AccessSettings, added: Sequence[tuple[bytes, bytes]]) -> t
     return Bounded
 
 
+MOST_GATHERED = 65_536
+
+
 class Gathering:
-    """A transport that sends all that is written in one turn of the event loop at once."""
+    """A transport that sends what is written in one turn of the event loop at once: the head and
+    the body of an answer in one call to the system. From `MOST_GATHERED` bytes on it does not wait,
+    so that a client who reads slowly is noticed as soon as ever.
+    """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
         self._written: list[bytes] = []
+        self._size = 0
 
     def write(self, data: bytes) -> None:
         """Send it when the loop comes round."""
         if not self._written:
             self._loop.call_soon(self._flush)
         self._written.append(data)
+        self._size += len(data)
+        if self._size >= MOST_GATHERED:
+            self._flush()
+
+    def writelines(self, lines: Iterable[bytes]) -> None:
+        """The same for several."""
+        for line in lines:
+            self.write(line)
 
     def close(self) -> None:
         """Send what was written, and end."""
@@ -82,6 +96,7 @@ class Gathering:
         if self._written and not self._transport.is_closing():
             self._transport.write(b"".join(self._written))
         self._written.clear()
+        self._size = 0
 
 
 class BoundedProtocol(HttpToolsProtocol):

@@ -37,7 +37,7 @@ checked with `holds_contact`; what an import put there may be a long number and 
 
 _HIDDEN, _SHOWN = 4, 4
 _FEWEST_DIGITS = 7  # of what is a phone number inside text
-_LEAST_MOBILE = 13_000_000_000
+_LEAST_MOBILE = 13_000_000_000  # as a whole number: eleven digits, from 130 on
 
 # In Chinese no space parts a number or an address from the words around it, and every Chinese
 # character is a \w: so borders are drawn by ASCII, and only a local part that ends in Chinese is
@@ -211,7 +211,7 @@ def _mask_inside(name: str, value: Any) -> Any:
 
 def _mask_number(value: Any) -> Any:
     """A number that is a mobile number becomes a masked text; anything else is as it was."""
-    if not (isinstance(value, int | float) and value >= _LEAST_MOBILE):
+    if not isinstance(value, int | float) or (type(value) is int and value < _LEAST_MOBILE):
         return value
     digits = str(value).removesuffix(".0")
     return mask_phone(digits) if _IS_MOBILE(digits) else value

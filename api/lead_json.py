@@ -92,7 +92,11 @@ def _clocks(lead: Lead, zone: ZoneInfo) -> dict[str, Any]:
         "due_at": min(due).astimezone(zone) if due else None,
         "overdue": any(t.overdue for t in running),
         "timers": [
-            {"name": name, "due_at": _local(zone, t.due_at), "overdue": t.overdue}
+            {
+                "name": mask_field("name", name),
+                "due_at": _local(zone, t.due_at),
+                "overdue": t.overdue,
+            }
             for name, t in lead.timers.items()
         ],
     }

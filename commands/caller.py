@@ -1,4 +1,4 @@
-"""Who asks for a command."""
+"""Who asks for a command: named tuples, for every request makes them anew."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -10,6 +10,7 @@ from functools import partial
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
+from aggregates.course import Course
 from aggregates.event import Meta
 from aggregates.lead.evolve import evolve
 from aggregates.lead.expire import expire, is_behind
@@ -19,7 +20,7 @@ from aggregates.lead.state import Lead
 from aggregates.lead.timing import Timing
 from aggregates.working_time import WorkingTime
 from commands.holidays import Holidays, NoHolidays, Special
-from commands.loop import CommandLoop, Decide, Held, Intent, Reply, Verdict, by_state
+from commands.loop import CommandLoop, Decide, Held, Intent, Reply, by_state
 from commands.ports import Clock, EventLog
 from commands.register import Register, Registry
 
@@ -54,10 +55,10 @@ class LeadLoop(CommandLoop[Lead]):
 
     async def run(self, intent: Intent[Lead]) -> Reply[Lead]:
         """Carry an intent out on a lead that is up to date; raises as CommandLoop does."""
-        judge = partial(self._in_time, await self.timing())
+        conclude = partial(self._in_time, await self.timing())
         for _ in range(MOST_ROUNDS):
             try:
-                return await self._carry_out(intent, judge)
+                return await self._carry_out(intent, conclude)
             except Behind:
                 await self.fire(intent.stream)
         raise AssertionError("a lead that was brought up to date is behind")
@@ -80,6 +81,7 @@ class LeadLoop(CommandLoop[Lead]):
         self.remember(lead, state)
         decide = by_state(partial(expire, now=self._clock.now(), timing=timing))
         meta = Meta(DEADLINES, uuid5(TIMERS, f"{lead}/{state.version}"))
+        # What is due is all that it says: nothing follows, and the lead may be behind.
         return await super().run(Intent(lead, decide, meta, b""))
 
     async def arm(self, lead: UUID) -> Reply[Lead]:
@@ -113,10 +115,10 @@ class LeadLoop(CommandLoop[Lead]):
 
     def _in_time(
         self, timing: Timing, decide: Decide[Lead], lead: Lead, held: Held
-    ) -> Verdict[Lead]:
+    ) -> Course[Lead]:
         if lead.erased_at:
             raise Erased
         now = self._clock.now()
         if is_behind(lead, now):
             raise Behind
-        return Verdict(*follow_through(lead, decide(lead, held), now=now, timing=timing))
+        return follow_through(lead, decide(lead, held), now=now, timing=timing)

@@ -39,7 +39,7 @@ from commands.register import Registry
 
 LEADS = UUID("5b2c1f3e-8f0e-4c39-9d3a-0f5f6f0d8a41")
 COMMANDS = UUID("c8b0a3b4-1d57-4d0b-8b61-2f6d0e3a7c55")
-_COMMANDS = sha1(COMMANDS.bytes, usedforsecurity=False)
+_BELOW_COMMANDS = sha1(COMMANDS.bytes, usedforsecurity=False)
 
 
 class UnknownLead(Refusal):
@@ -188,7 +188,7 @@ def _command_id(caller: Caller, key: str | None) -> UUID:
     """By the caller's key: as uuid5 says it below `COMMANDS`, in half the time."""
     if not key:
         return uuid4()
-    named = _COMMANDS.copy()
+    named = _BELOW_COMMANDS.copy()
     named.update(f"{caller.actor}\n{key}".encode())
     return UUID(bytes=named.digest()[:16], version=5)
 

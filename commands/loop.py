@@ -23,6 +23,7 @@ from functools import partial
 from typing import Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
+from aggregates.course import Course
 from aggregates.event import Event, Meta
 from aggregates.refusal import Refusal
 from commands import correlation
@@ -87,7 +88,7 @@ class Contended(Unavailable):
     """Others kept changing the stream, or claiming a mark, for `TRY_SECONDS`."""
 
 
-# Not slotted: `Intent[Lead](...)` would try to set an attribute on it.
+# Not slotted: `Beside[Lead](...)` would try to set an attribute on it.
 @dataclass(frozen=True)
 class Beside(Generic[S]):
     """A decision that has to know the state of another stream, too.
@@ -103,14 +104,7 @@ class Beside(Generic[S]):
 Decision = Decide[S] | Beside[S]
 
 
-class Verdict(NamedTuple, Generic[S]):
-    """What is to be recorded, and the state after it."""
-
-    events: Sequence[Event]
-    after: S
-
-
-Judge = Callable[[Decide[S], S, Held], Verdict[S]]
+Conclude = Callable[[Decide[S], S, Held], Course[S]]
 """Asks a decision about a state, and adds what belongs to every decision."""
 
 
@@ -178,24 +172,25 @@ class CommandLoop(Generic[S]):
 
     async def run(self, intent: Intent[S]) -> Reply[S]:
         """Carry an intent out. Raises Refusal, VersionMismatch, CommandReused or Unavailable."""
-        return await self._carry_out(intent, self._judge)
+        return await self._carry_out(intent, self._conclude)
 
-    async def _carry_out(self, intent: Intent[S], judge: Judge[S]) -> Reply[S]:
+    async def _carry_out(self, intent: Intent[S], conclude: Conclude[S]) -> Reply[S]:
+        """The same where more belongs to each decision."""
         correlation.command_id.set(intent.meta.command_id)
         await self._turns.take(intent.stream)
         try:
-            return await self._in_turn(intent, judge)
+            return await self._in_turn(intent, conclude)
         finally:
             self._turns.end(intent.stream)
 
-    async def _in_turn(self, intent: Intent[S], judge: Judge[S]) -> Reply[S]:
+    async def _in_turn(self, intent: Intent[S], conclude: Conclude[S]) -> Reply[S]:
         if not intent.marks:
-            return await self._run(intent, judge)
+            return await self._run(intent, conclude)
         with ExitStack() as turns:
             # In one order, so that two commands never wait for each other.
             for mark in sorted(set(intent.marks)):
                 await self._take_turn(mark, turns)
-            return await self._run(intent, judge)
+            return await self._run(intent, conclude)
 
     async def _take_turn(self, mark: bytes, turns: ExitStack) -> None:
         """Hold a mark until `turns` ends; a crowded one, perhaps crowded meanwhile, is let go."""
@@ -206,18 +201,18 @@ class CommandLoop(Generic[S]):
             else:
                 turns.callback(self._turns.end, mark)
 
-    def _judge(self, decide: Decide[S], state: S, held: Held) -> Verdict[S]:
+    def _conclude(self, decide: Decide[S], state: S, held: Held) -> Course[S]:
         events = decide(state, held)
-        return Verdict(events, self._fold(state, events))
+        return Course(events, self._fold(state, events))
 
     def _fold(self, state: S, events: Iterable[Event]) -> S:
         for event in events:
             state = self._evolve(state, event)
         return state
 
-    async def _run(self, intent: Intent[S], judge: Judge[S]) -> Reply[S]:
+    async def _run(self, intent: Intent[S], conclude: Conclude[S]) -> Reply[S]:
         until, pause = time.monotonic() + TRY_SECONDS, PAUSE_SECONDS
-        while not (reply := await self._try(intent, judge)):
+        while not (reply := await self._try(intent, conclude)):
             if time.monotonic() > until:
                 raise Contended("others keep changing this lead: try again")
             # Another process was faster: let it finish, and not all return at once.
@@ -225,14 +220,14 @@ class CommandLoop(Generic[S]):
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         return reply
 
-    async def _try(self, intent: Intent[S], judge: Judge[S]) -> Reply[S] | None:
+    async def _try(self, intent: Intent[S], conclude: Conclude[S]) -> Reply[S] | None:
         """The reply; None when somebody was faster."""
         held = await self._holders(intent) if intent.marks else NOTHING_HELD
         decide = intent.decide
         try:
             if isinstance(decide, Beside):
                 decide = decide.given(await self.read(decide.stream))
-            state, (events, after) = await self._decide(intent, partial(judge, decide), held)
+            state, (events, after) = await self._decide(intent, partial(conclude, decide), held)
         except (Refusal, VersionMismatch):
             if earlier := await self.earlier(intent):
                 return earlier
@@ -283,22 +278,22 @@ class CommandLoop(Generic[S]):
         return held
 
     async def _decide(
-        self, intent: Intent[S], judge: Callable[[S, Held], Verdict[S]], held: Held
-    ) -> tuple[S, Verdict[S]]:
-        """The state decided upon and the verdict; a cached state may not refuse."""
+        self, intent: Intent[S], ask: Callable[[S, Held], Course[S]], held: Held
+    ) -> tuple[S, Course[S]]:
+        """The state decided upon and what comes of it; a cached state may not refuse."""
         cached = self._cache.get(intent.stream)
         if cached is not None and intent.expected_version in (None, cached.version):
             try:
                 _admit(intent, cached)
-                verdict = judge(cached, held)
-                if verdict.events:
-                    return cached, verdict
+                course = ask(cached, held)
+                if course.events:
+                    return cached, course
             except Refusal:
                 pass  # perhaps stale: judge again below
         state = await self.read(intent.stream)
         _admit(intent, state)
         self._require_version(intent, state)
-        return state, judge(state, held)
+        return state, ask(state, held)
 
     async def _reply_again(self, intent: Intent[S], noted: Noted) -> Reply[S]:
         if noted.fingerprint != intent.fingerprint:

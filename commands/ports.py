@@ -1,4 +1,7 @@
-"""What the write side needs from the world. The adapters implement these."""
+"""What the write side needs from the world. The adapters implement these.
+
+What every command makes anew is a named tuple, which takes a third of the time of a frozen class.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -193,7 +196,7 @@ class Idle:
 
     async def current(self) -> Workload:
         """Nobody carries anything."""
-        return Workload()
+        return NO_WORKLOAD
 
     up_to_now = current
 

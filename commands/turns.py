@@ -36,6 +36,7 @@ class Turns:
 
     def end(self, name: Hashable) -> None:
         """Leave the name to whoever has waited longest and still does."""
+        assert name in self._waiting, f"nobody has {name!r}"
         waiting = self._waiting[name]
         while waiting:
             with suppress(asyncio.InvalidStateError):  # cancelled meanwhile

@@ -303,8 +303,9 @@ _EVOLVE: dict[type[Event], Callable[[Lead, Any], Lead]] = {
 
 def evolve(lead: Lead, event: Event) -> Lead:
     """The lead after one more event. An event this program does not know only counts."""
-    change = _EVOLVE.get(type(event), _unchanged)
-    return counted(change(lead, event), effort.turned(lead.effort, event))
+    after = _EVOLVE.get(type(event), _unchanged)(lead, event)
+    assert after is not lead
+    return counted(after, effort.turned(lead.effort, event))
 
 
 def fold(lead: Lead, events: Iterable[Event]) -> Lead:

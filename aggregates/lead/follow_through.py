@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from aggregates.course import Course
 from aggregates.event import Event
 from aggregates.lead import timers
 from aggregates.lead.events import FollowUpRecorded, StageChanged
@@ -29,17 +30,10 @@ from aggregates.lead.timing import Timing, level_of
 PAUSE_ENDED, LEVEL_CHANGED = "pause ended", "level changed"
 
 
-class Course(NamedTuple):
-    """What was decided on a lead with what follows from it, and the lead after all of it."""
-
-    events: Sequence[Event]
-    after: Lead
-
-
 class _Change(NamedTuple):
     """A lead before and after what was decided, and what was; `now` is the instant of it.
 
-    Whether the lead is worked on: `is_open` now, `was_open` before, which nothing changes after.
+    Whether the lead is worked on, before and now: no rule may yield an event that changes it.
     """
 
     before: Lead
@@ -47,13 +41,13 @@ class _Change(NamedTuple):
     decided: Sequence[Event]
     now: datetime
     timing: Timing
-    was_open: bool
-    is_open: bool
+    open_before: bool
+    open_now: bool
 
     @property
     def opened(self) -> bool:
         """Whether the lead is worked on now and was not before."""
-        return self.is_open and not self.was_open
+        return self.open_now and not self.open_before
 
 
 Rule = Callable[[_Change], Iterator[Event]]
@@ -61,7 +55,7 @@ Rule = Callable[[_Change], Iterator[Event]]
 
 def follow_through(
     lead: Lead, decided: Sequence[Event], *, now: datetime, timing: Timing
-) -> Course:
+) -> Course[Lead]:
     """The events `decided` on `lead` and those that follow, by each of the rules in turn.
 
     From nothing, nothing follows.
@@ -75,6 +69,7 @@ def follow_through(
         if new := list(rule(change)):
             events += new
             change = change._replace(after=fold(change.after, new))
+    assert is_open(change.after) == change.open_now
     return Course(events, change.after)
 
 
@@ -113,7 +108,7 @@ def needs_first_follow_up(lead: Lead) -> bool:
 
 def _pause_ended(c: _Change) -> Iterator[Event]:
     """What was left of every clock runs on from here (A26)."""
-    if not c.before.pause or c.after.pause or not c.is_open:
+    if not c.before.pause or c.after.pause or not c.open_now:
         return
     running = [(name, t) for name, t in c.after.timers.items() if t.rings_at]
     clocks = tuple(_go_on(name, t, c.before.pause.since, c) for name, t in running)
@@ -161,7 +156,7 @@ def _done(c: _Change) -> Iterator[Event]:
 
 def _left_stage(c: _Change) -> Iterator[Event]:
     """A task that a stage asked for ends with the stage."""
-    if c.is_open:
+    if c.open_now:
         for name, timer in c.after.timers.items():
             if timer.kind == timers.STAGE and timer.stage != c.after.stage:
                 yield TaskCancelled(occurred_at=c.now, task=name)
@@ -173,7 +168,7 @@ def _entered_stage(c: _Change) -> Iterator[Event]:
     It asks again when the lead is back in it.
     """
     entered = [e.occurred_at for e in c.decided if isinstance(e, StageChanged)]
-    if c.is_open and (entered or c.opened):
+    if c.open_now and (entered or c.opened):
         since = entered[-1] if entered else None
         yield from _tasks_of(c.after.stage, since or c.now, c.timing)
 
@@ -198,7 +193,7 @@ def _next_step(c: _Change) -> Iterator[Event]:
     """
     standing = c.after.timers.get(timers.NEXT_STEP)
     for record in c.decided:
-        if isinstance(record, FollowUpRecorded) and record.next_step_due and c.is_open:
+        if isinstance(record, FollowUpRecorded) and record.next_step_due and c.open_now:
             due_at = c.timing.end_of(record.next_step_due)
             agreed_at = record.occurred_at or c.now
             is_newer = not (standing and standing.asked_at and standing.asked_at > agreed_at)
@@ -217,7 +212,7 @@ def _next_step(c: _Change) -> Iterator[Event]:
 def _new_owner(c: _Change) -> Iterator[Event]:
     """Whoever gets a lead that nobody reached is to do so, with time of their own (R37, A31)."""
     got_it = c.before.owner != c.after.owner or c.before.assigned_at != c.after.assigned_at
-    if c.after.owner and c.is_open and needs_first_follow_up(c.after):
+    if c.after.owner and c.open_now and needs_first_follow_up(c.after):
         if got_it:
             yield _first_follow_up(c.after, c.after.assigned_at or c.now, c.timing)
         elif c.opened:
@@ -270,7 +265,7 @@ def _with_time(name: str, timer: Timer, within: timedelta, timing: Timing) -> Cl
 def _incomplete(c: _Change) -> Iterator[Event]:
     """待补充 is to be completed in 2 hours from when the lead became it (R28, A8)."""
     marked = (c.after.missing and not c.before.missing) or (c.opened and c.after.missing)
-    if marked and c.is_open and timers.COMPLETE_INFO not in c.after.timers:
+    if marked and c.open_now and timers.COMPLETE_INFO not in c.after.timers:
         clock, completeness = c.timing.clock(timers.COMPLETE_INFO), c.timing.policies.completeness
         yield TaskScheduled(
             occurred_at=c.now,

@@ -53,7 +53,9 @@ def require_move(current: str | None, stage: str, pipeline: Pipeline) -> None:
 
 
 def _hindrance(current: str | None, stage: str, pipeline: Pipeline) -> str | None:
-    """Why the policy does not allow a move between two stages of the pipeline, if it does not."""
+    """Why the policy does not allow a move to a stage of the pipeline, if it does not: to stay is
+    no move.
+    """
     if stage == current:
         return "unknown-stage"
     if current not in pipeline.stages:

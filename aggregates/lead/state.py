@@ -191,8 +191,8 @@ def replace(lead: Lead, **changes: Any) -> Lead:
 
 
 def counted(fresh: Lead, effort: Effort) -> Lead:
-    """A copy that nobody else has yet, with one more event and this effort: set in place, for to
-    copy it again would take as long as to make it.
+    """A copy that nobody else has yet, with one more event and this effort: changed in place,
+    because a second copy would double what an event costs.
     """
     fresh.__dict__.update(version=fresh.version + 1, effort=effort)
     return fresh

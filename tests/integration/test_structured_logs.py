@@ -114,7 +114,7 @@ async def test_what_a_command_logs_names_the_command(
     dsn: str, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(dsn) as api:
-        monkeypatch.setattr("commands.loop.CommandLoop._appended", _broken)
+        monkeypatch.setattr("commands.loop._new", _broken)
         answer = await api.post("/v1/leads", CUSTOMER)
     assert answer.status_code == 500
     (line,) = [line for line in lines() if line["level"] == "ERROR"]
