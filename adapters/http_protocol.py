@@ -5,7 +5,7 @@ where a request does not arrive in one piece.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, NamedTuple, cast
 
@@ -56,33 +56,30 @@ def bounded(settings: AccessSettings, added: Sequence[tuple[bytes, bytes]]) -> t
     return Bounded
 
 
-MOST_GATHERED = 65_536
-
-
 class Gathering:
-    """A transport that sends what is written in one turn of the event loop at once: the head and
-    the body of an answer in one call to the system. From `MOST_GATHERED` bytes on it does not wait,
-    so that a client who reads slowly is noticed as soon as ever.
+    """A transport that sends the head of an answer with what follows it in one turn of the event
+    loop: one call to the system for nearly every answer. All else goes out at once, so that a
+    client who reads slowly is noticed as soon as ever.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
-        self._written: list[bytes] = []
-        self._size = 0
+        self._begins = False
+        self._head = b""
+
+    def begin(self) -> None:
+        """What is written next is the head of an answer."""
+        self._begins = True
 
     def write(self, data: bytes) -> None:
-        """Send it when the loop comes round."""
-        if not self._written:
-            self._loop.call_soon(self._flush)
-        self._written.append(data)
-        self._size += len(data)
-        if self._size >= MOST_GATHERED:
+        """Send it, a head as late as the end of the turn."""
+        if self._begins:
             self._flush()
-
-    def writelines(self, lines: Iterable[bytes]) -> None:
-        """The same for several."""
-        for line in lines:
-            self.write(line)
+            self._begins, self._head = False, data
+            self._loop.call_soon(self._flush)
+        else:
+            data, self._head = self._head + data, b""
+            self._transport.write(data)
 
     def close(self) -> None:
         """Send what was written, and end."""
@@ -93,10 +90,9 @@ class Gathering:
         return getattr(self._transport, name)
 
     def _flush(self) -> None:
-        if self._written and not self._transport.is_closing():
-            self._transport.write(b"".join(self._written))
-        self._written.clear()
-        self._size = 0
+        head, self._head = self._head, b""
+        if head and not self._transport.is_closing():
+            self._transport.write(head)
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -108,7 +104,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """A client has connected; it has to say what it wants in time."""
         super().connection_made(transport)
-        self.transport = cast("asyncio.Transport", Gathering(transport, self.loop))
+        self._gathering = Gathering(transport, self.loop)
+        self.transport = cast("asyncio.Transport", self._gathering)
         self._arriving: str | None = "head"
         self._head = 0
         self._refusal: NotAccepted | None = None
@@ -181,6 +178,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._refusal:
             raise self._refusal
         self._arriving, self._head, self._heard = "body", 0, self.loop.time()
+        self._gathering.begin()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
