@@ -46,10 +46,13 @@ PARK = (
     "INSERT INTO projection.parked (name, generation, stream, position, error)"
     " VALUES (%s, %s, %s, %s, %s)"
 )
-# What the database says of a row that it refuses may quote it; of the error its type is left.
+# What the database says of a row that it refuses may quote it; of the error its type is left. What
+# stands behind the erasure never held what is gone.
 FORGET_WHY = (
-    "UPDATE projection.parked SET error = split_part(error, ':', 1)"
-    " WHERE name = %s AND generation = %s AND stream = ANY (%s)"
+    "UPDATE projection.parked p SET error = split_part(p.error, ':', 1)"
+    " FROM unnest(%s::uuid[], %s::bigint[]) erased (stream, position)"
+    " WHERE p.name = %s AND p.generation = %s"
+    " AND p.stream = erased.stream AND p.position < erased.position"
 )
 
 
@@ -103,8 +106,9 @@ def follow(
     if any_parked:
         rows = park_followers(conn, build, rows)
     fold_or_park(conn, projection, build, rows, decoding)
-    if erased := [row[1] for row in rows if row[4] == ERASURE]:
-        conn.execute(FORGET_WHY, (build.name, build.generation, erased))
+    if erased := [(row[1], row[0]) for row in rows if row[4] == ERASURE]:
+        streams, positions = map(list, zip(*erased, strict=True))
+        conn.execute(FORGET_WHY, (streams, positions, build.name, build.generation))
 
 
 def catch_up(dsn: str, names: Iterable[str] | None = None) -> None:

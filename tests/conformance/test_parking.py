@@ -24,6 +24,7 @@ from adapters.postgres.tables import Connection, connect
 from adapters.postgres.verify import verify
 from aggregates.event import Event
 from aggregates.lead import events as e
+from aggregates.lead.privacy_events import PersonalDataErased
 from projections.catalogue import PROJECTIONS
 from tests.checker import check
 from tests.conformance.histories import Entry, append, append_bytes, history, interleaved
@@ -86,6 +87,27 @@ def test_later_events_of_a_parked_lead_wait_in_batches_of_any_size(limit: int, d
             while not advance(conn, projection, build, limit=limit).done:
                 pass
     _all_equal(dsn)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 500])
+def test_an_erasure_forgets_why_what_was_before_it_is_parked(limit: int, dsn: str) -> None:
+    """That alone, whatever comes in one batch with it: an error may quote what is to be gone."""
+    before, behind, broken = uuid4(), uuid4(), b'{"amount": ["85000.00"]}'
+    erasure = PersonalDataErased(occurred_at=AT, reason="asked for")
+    append(dsn, _lead(before))
+    append_bytes(dsn, before, 3, "lead.converted", broken)
+    append(dsn, _further(before, erasure, at=4))
+    append(dsn, [*_lead(behind), *_further(behind, erasure, at=3)])
+    append_bytes(dsn, behind, 4, "lead.converted", broken)
+    with connect(dsn) as conn:
+        build = ensure_live(conn, PROJECTIONS["leads"])
+        while not advance(conn, PROJECTIONS["leads"], build, limit=limit).done:
+            pass
+        found = conn.execute("SELECT stream, error FROM projection.parked").fetchall()
+    why = dict(found)
+    assert len(found) == 2
+    assert why[before] == "ValidationError"
+    assert why[behind].startswith("ValidationError: Expected")
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 500])
