@@ -133,6 +133,12 @@ def test_killed_half_way_it_goes_on_to_the_same_facts(dsn: str, second_dsn: str)
     assert [f for f in facts_of(dsn) if f[5] != operator()] == expected, f"SEED={SEED}"
 
 
+@pytest.fixture(autouse=True)
+def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A demo leaves its administrator's token there: never in the place of this machine's own."""
+    monkeypatch.setenv("LEADLOG_DATA_DIR", str(tmp_path))
+
+
 def demo(dsn: str, *options: str) -> "subprocess.CompletedProcess[str]":
     env = os.environ | {"LEADLOG_DATABASE": dsn, "LEADLOG_ALLOW_UNSAFE_POSTGRES": "true"}
     line = ["demo", "--no-serve", "--leads", "100", "--months", "2"]
