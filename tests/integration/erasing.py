@@ -8,6 +8,8 @@ from tests.integration.api_client import Api
 
 CONTROL = 999_999
 """The number of the lead that is not erased: the search has to find it."""
+MOST = 10_000
+"""Leads have smaller numbers: in hex, ciphertext has eleven digits in a row every now and then."""
 _CLEAR = r"zq(\d{6})zq|13977(\d{6})|139\*{4}(\d{4})(?!\d)"
 _HEX = r"7a71((?:3\d){6})7a71|313339((?:3\d){8})"
 _CANARY = re.compile(f"{_CLEAR}|{_HEX}")
@@ -16,17 +18,24 @@ PDF = b"%PDF-1.7\n"
 
 def mark(number: int) -> str:
     """What stands in every text of a lead."""
+    assert _may_be_planted(number)
     return f"zq{number:06d}zq"
 
 
 def phone(number: int) -> str:
     """A lead's mobile number."""
+    assert _may_be_planted(number)
     return f"13977{number:06d}"
 
 
 def numbers(text: str) -> set[int]:
     """The leads of which something can be read in a text, in clear, masked, or as bytes in hex."""
-    return {_number(match) for match in _CANARY.finditer(text)}
+    found = {_number(match) for match in _CANARY.finditer(text)}
+    return set(filter(_may_be_planted, found))
+
+
+def _may_be_planted(number: int) -> bool:
+    return number < MOST or number == CONTROL
 
 
 def _number(match: re.Match[str]) -> int:
